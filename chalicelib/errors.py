@@ -1,0 +1,124 @@
+"""Every error of Halftone on one screen.
+
+A message is public: it reaches the record, the completion, the HTTP client and the Step Functions cause. What must
+stay inside (a traceback, an AWS response) travels as the exception's `__cause__` and is only logged.
+"""
+
+from typing import ClassVar
+
+
+class HalftoneError(Exception):
+    """Base of every error that Halftone raises on purpose; `code` is part of the public interface."""
+
+    code: ClassVar[str]
+
+
+class PermanentError(HalftoneError):
+    """Trying again with the same input ends the same way: it is recorded and announced, never retried."""
+
+
+class TransientError(HalftoneError):
+    """The surroundings failed, not the input: it is raised to Lambda, which retries."""
+
+
+# --- permanent: what the caller asked for
+
+
+class InvalidRequest(PermanentError):
+    """A parameter is missing, unknown, of the wrong type or out of range; `field` names it where there is one."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownVariant(InvalidRequest):
+    """A variant was asked for that the pipeline does not name."""
+
+    code = "unknown_variant"
+
+
+class ForbiddenBucket(PermanentError):
+    """The bucket is not on the stage's allow-list."""
+
+    code = "forbidden_bucket"
+
+
+class NotFound(PermanentError):
+    """There is no such object, version or record."""
+
+    code = "not_found"
+
+
+# --- permanent: what the original is
+
+
+class EmptyObject(PermanentError):
+    """The original has no bytes."""
+
+    code = "empty_object"
+
+
+class FileTooLarge(PermanentError):
+    """The original has more bytes than `Limits.max_bytes`."""
+
+    code = "file_too_large"
+
+
+class ImageTooLarge(PermanentError):
+    """The original has more pixels, over all its frames, than `Limits.max_pixels`."""
+
+    code = "image_too_large"
+
+
+class TooManyFrames(PermanentError):
+    """The original has more frames than `Limits.max_frames`."""
+
+    code = "too_many_frames"
+
+
+class UnsupportedFormat(PermanentError):
+    """The bytes are of no format on the allow-list of decoders."""
+
+    code = "unsupported_format"
+
+
+class CorruptImage(PermanentError):
+    """The format was recognised, but the bytes are truncated or damaged."""
+
+    code = "corrupt_image"
+
+
+class VariantTooLarge(PermanentError):
+    """No quality makes the variant fit in its `max_bytes`."""
+
+    code = "variant_too_large"
+
+
+class DeadlineExceeded(PermanentError):
+    """The image takes longer than a function may run: a retry would take as long again."""
+
+    code = "deadline_exceeded"
+
+
+# --- transient
+
+
+class StorageUnavailable(TransientError):
+    """S3 refused or failed."""
+
+    code = "storage_unavailable"
+
+
+class CatalogueUnavailable(TransientError):
+    """DynamoDB refused or failed."""
+
+    code = "catalogue_unavailable"
+
+
+class CompletionsUnavailable(TransientError):
+    """SNS, or a fan-out target behind it, refused or failed."""
+
+    code = "completions_unavailable"
