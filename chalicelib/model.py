@@ -102,7 +102,7 @@ class VariantSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Which keys of the source bucket are originals: under `prefix`, under none of `exclude`, with a suffix (any case)."""
+    """Which keys are originals: under `prefix`, under none of `exclude`, ending in one of `suffixes` (any case)."""
 
     prefix: str = ""
     exclude: tuple[str, ...] = ()
@@ -175,3 +175,108 @@ class Rendering:
     placeholder: Placeholder
     perceptual_hash: str
     variants: tuple[RenderedVariant, ...]
+
+
+class Status(StrEnum):
+    """Where an image stands."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One stored derived image."""
+
+    name: str
+    bucket: str
+    key: str
+    format: Format
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an image has no variants: a code of `errors.py` and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the catalogue knows of an image; times are UTC, `processing_ms` is None until work has ended."""
+
+    image_id: str
+    status: Status
+    bucket: str
+    key: str
+    etag: str | None
+    version_id: str | None
+    pipeline: str
+    created_at: datetime
+    updated_at: datetime
+    processing_ms: int | None = None
+    original: OriginalInfo | None = None
+    placeholder: Placeholder | None = None
+    perceptual_hash: str | None = None
+    variants: tuple[Variant, ...] = ()
+    error: Failure | None = None
+
+
+class CompletionEvent(StrEnum):
+    """What a completion says of its image."""
+
+    READY = "image.ready"
+    FAILED = "image.failed"
+    DELETED = "image.deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """The message that says an image is ready, failed or deleted."""
+
+    schema_version: int = 1
+    event: CompletionEvent
+    image_id: str
+    bucket: str
+    key: str
+    status: Status
+    pipeline: str
+    variants: tuple[Variant, ...]
+    error: Failure | None
+    processing_ms: int | None
+    original_bytes: int | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageChange:
+    """S3 says that an object came or went. `sequencer` orders the changes of one key; None where S3 sent none."""
+
+    kind: Literal["created", "removed"]
+    bucket: str
+    key: str
+    sequencer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeOrder:
+    """What a caller wants made of one original, now.
+
+    `variants` names specs of the pipeline, None is all of them; `adhoc` is one spec of the caller's own instead.
+    `dest_bucket` and `dest_key` say where the ad-hoc variant goes; None follows the spec.
+    """
+
+    bucket: str
+    key: str
+    variants: tuple[str, ...] | None = None
+    adhoc: VariantSpec | None = None
+    dest_bucket: str | None = None
+    dest_key: str | None = None

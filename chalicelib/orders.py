@@ -1,0 +1,94 @@
+"""A JSON request to resize, from HTTP or from Step Functions, becomes a `ResizeOrder`."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from chalicelib.errors import InvalidRequest
+from chalicelib.model import Fit, ResizeOrder, VariantSpec
+from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box
+
+Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
+
+_WHERE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
+
+
+class ResizeRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a caller may write: `variants`, or any of width to quality for one ad-hoc variant, or neither for all."""
+
+    bucket: Bucket
+    key: Key
+    variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+    fit: Fit | None = None
+    format: FormatName | None = None
+    quality: Quality | None = None
+    dest_bucket: Bucket | None = None
+    dest_key: Key | None = None
+
+
+def parse(document: object) -> ResizeOrder:
+    """Check a decoded JSON document; raises InvalidRequest that names the field."""
+    try:
+        request = msgspec.convert(document, ResizeRequest)
+    except msgspec.ValidationError as error:
+        raise _named(error) from None
+    spec = _adhoc(request)
+    if spec and request.variants:
+        raise InvalidRequest(
+            "variants: expected either variants by name, or width, height, fit, format or quality", field="variants"
+        )
+    for name in ("key", "dest_key"):
+        if len((getattr(request, name) or "").encode()) > MAX_KEY_BYTES:
+            raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
+    if request.dest_key and spec is None:
+        raise InvalidRequest("dest_key: expected only with width, height, fit, format or quality", field="dest_key")
+    return ResizeOrder(
+        bucket=request.bucket,
+        key=request.key,
+        variants=request.variants,
+        adhoc=spec,
+        dest_bucket=request.dest_bucket,
+        dest_key=request.dest_key,
+    )
+
+
+def _adhoc(request: ResizeRequest) -> VariantSpec | None:
+    """Build the spec that the request's own parameters describe, named by them; None where it has none."""
+    named = {
+        "w": request.width,
+        "h": request.height,
+        "fit-": request.fit,
+        "": request.format,
+        "q": request.quality,
+    }
+    name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
+    if not name:
+        return None
+    fit = request.fit or Fit.INSIDE
+    if needs_box(fit) and (request.width is None or request.height is None):
+        missing = "width" if request.width is None else "height"
+        raise InvalidRequest(f"{missing}: expected a number, because fit {fit} needs both sides", field=missing)
+    output = request.format or "same"
+    return VariantSpec(
+        name=name,
+        width=request.width,
+        height=request.height,
+        fit=fit,
+        format=output,
+        quality=request.quality,
+        key="{variant}/{key}" if output == "same" else "{variant}/{key}.{ext}",
+    )
+
+
+def _named(error: msgspec.ValidationError) -> InvalidRequest:
+    """Say the field first: msgspec ends its messages with "- at `$.field`", or names a field within backquotes."""
+    text = str(error)
+    if found := _WHERE.match(text):
+        field = found["field"]
+        return InvalidRequest(f"{field}: {found['what']}" if field else found["what"], field=field or None)
+    quoted = re.search(r"field `([^`]+)`", text)
+    return InvalidRequest(text, field=quoted[1] if quoted else None)

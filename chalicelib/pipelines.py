@@ -1,0 +1,205 @@
+"""A pipeline file (TOML) becomes a `Pipeline`, or a PipelineError that lists everything wrong with it."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from chalicelib.errors import InvalidRequest
+from chalicelib.model import Fit, Format, Limits, Metadata, Pipeline, Position, Source, VariantSpec, Watermark
+
+PIPELINES = Path(__file__).parent / "pipelines"
+MAX_KEY_BYTES = 1024
+"""The longest key of S3, in UTF-8 bytes."""
+
+Side = Annotated[int, msgspec.Meta(ge=1, le=Limits().max_side)]
+Quality = Annotated[int, msgspec.Meta(ge=1, le=100)]
+FormatName = Format | Literal["same"]
+VariantName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+_SOURCE_FIELDS: dict[str, Any] = {
+    "prefix": str,
+    "exclude": tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
+    "suffixes": tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
+}
+_VARIANT_FIELDS: dict[str, Any] = {
+    "width": Side,
+    "height": Side,
+    "fit": Fit,
+    "position": Position,
+    "background": Annotated[str, msgspec.Meta(pattern="^#([0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")],
+    "enlarge": bool,
+    "sharpen": Annotated[float, msgspec.Meta(ge=0, le=10)],
+    "format": FormatName,
+    "quality": Quality,
+    "lossless": bool,
+    "max_bytes": Annotated[int, msgspec.Meta(ge=1)],
+    "metadata": Metadata,
+    "gps": bool,
+    "bucket": Literal["destination", "source"],
+    "key": Annotated[str, msgspec.Meta(min_length=1)],
+}
+_WATERMARK_FIELDS: dict[str, Any] = {
+    "image": str,
+    "position": Position,
+    "opacity": Annotated[float, msgspec.Meta(ge=0, le=1)],
+    "scale": Annotated[float, msgspec.Meta(gt=0, le=1)],
+}
+_KEY_FIELD = re.compile(r"\{(\w*)\}")
+_KEY_FIELDS = frozenset({"key", "path", "name", "stem", "ext", "variant", "image_id"})
+
+
+class PipelineError(ValueError):
+    """A pipeline file is unusable; the message lists every problem with its key path and what was expected."""
+
+
+def load(name_or_path: str) -> Pipeline:
+    """Read a pipeline that ships with Halftone by its name, or a file of one's own by its path (it ends in `.toml`)."""
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else PIPELINES / f"{name_or_path}.toml"
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        shipped = ", ".join(sorted(file.stem for file in PIPELINES.glob("*.toml")))
+        raise PipelineError(
+            f"{name_or_path}: no such pipeline; there are {shipped}, or a path to a .toml file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path.name}: not a TOML file: {error}") from error
+    return parse(document, name=path.stem, folder=path.parent)
+
+
+def parse(document: Mapping[str, Any], *, name: str, folder: Path) -> Pipeline:
+    """Turn a TOML document into a Pipeline; watermark images are read from `folder`. Raises PipelineError."""
+    unknown = document.keys() - {"source", "variants"}
+    problems = [f"{table}: unknown table, expected source or variants" for table in sorted(unknown)]
+    source = Source(**_fields(document.get("source", {}), _SOURCE_FIELDS, "source", problems))
+    tables = document.get("variants")
+    if not isinstance(tables, Mapping) or not tables:
+        problems.append("variants: expected at least one table such as [variants.thumbnail]")
+        tables = {}
+    variants = tuple(_variant(key, table, folder, problems) for key, table in tables.items())
+    problems.extend(_conflicts(source, variants))
+    if problems:
+        raise PipelineError("\n".join([f"{name}.toml:", *(f"  {problem}" for problem in problems)]))
+    return Pipeline(name=name, source=source, variants=variants)
+
+
+def needs_box(fit: Fit) -> bool:
+    """Tell whether a fit is meaningless without both a width and a height."""
+    return fit is not Fit.INSIDE
+
+
+def is_original(source: Source, key: str) -> bool:
+    """Decide from its key alone whether an object of the source bucket is an original of the pipeline."""
+    suffixes = tuple(suffix.lower() for suffix in source.suffixes)
+    return key.startswith(source.prefix) and not key.startswith(source.exclude) and key.lower().endswith(suffixes)
+
+
+def variant_key(spec: VariantSpec, original_key: str, *, image_id: str, extension: str) -> str:
+    """Fill in the spec's key template for one original.
+
+    `extension` is the variant's own, without a dot. Raises InvalidRequest when the key is longer than S3 allows.
+
+    >>> small = VariantSpec(name="small", key="{path}/{variant}/{stem}.{ext}")
+    >>> variant_key(small, "a/b/c.png", image_id="", extension="webp")
+    'a/b/small/c.webp'
+    """
+    path, _, name = original_key.rpartition("/")
+    values = {
+        "key": original_key,
+        "path": path,
+        "name": name,
+        "stem": name.rpartition(".")[0] or name,
+        "ext": extension,
+        "variant": spec.name,
+        "image_id": image_id,
+    }
+    key = _KEY_FIELD.sub(lambda field: values[field[1]], spec.key).lstrip("/")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise InvalidRequest(
+            f"the key of variant {spec.name} would have {len(key.encode())} bytes; S3 allows {MAX_KEY_BYTES}",
+            field="key",
+        )
+    return key
+
+
+def _variant(name: str, table: object, folder: Path, problems: list[str]) -> VariantSpec:
+    path = f"variants.{name}"
+    _converted(name, VariantName, path, problems)
+    fields = dict(table) if isinstance(table, Mapping) else table
+    watermark = fields.pop("watermark", None) if isinstance(fields, dict) else None
+    spec = VariantSpec(
+        name=name,
+        watermark=None if watermark is None else _watermark(watermark, f"{path}.watermark", folder, problems),
+        **_fields(fields, _VARIANT_FIELDS, path, problems),
+    )
+    if needs_box(spec.fit) and (spec.width is None or spec.height is None):
+        problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
+    problems.extend(
+        f"{path}.key: unknown field {{{field}}}, expected one of {', '.join(sorted(_KEY_FIELDS))}"
+        for field in _KEY_FIELD.findall(spec.key)
+        if field not in _KEY_FIELDS
+    )
+    return spec
+
+
+def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> Watermark | None:
+    fields = _fields(table, _WATERMARK_FIELDS, path, problems)
+    file = fields.pop("image", None)
+    if file is None:
+        problems.append(f"{path}.image: expected the path of an image beside the pipeline file")
+        return None
+    try:
+        return Watermark(image=(folder / file).read_bytes(), **fields)
+    except OSError as error:
+        problems.append(f"{path}.image: {file} cannot be read: {error.strerror}")
+        return None
+
+
+def _fields(table: object, types: Mapping[str, Any], path: str, problems: list[str]) -> dict[str, Any]:
+    """Keep the entries of a table that have the expected type, and note the others as problems."""
+    if not isinstance(table, Mapping):
+        problems.append(f"{path}: expected a table")
+        return {}
+    unknown = sorted(table.keys() - types.keys())
+    problems.extend(f"{path}.{key}: unknown, expected one of {', '.join(types)}" for key in unknown)
+    converted = {
+        key: _converted(value, types[key], f"{path}.{key}", problems) for key, value in table.items() if key in types
+    }
+    return {key: value for key, value in converted.items() if value is not None}
+
+
+def _converted(value: object, kind: Any, path: str, problems: list[str]) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        problems.append(f"{path}: {error}, got {value!r}")
+        return None
+
+
+def _conflicts(source: Source, variants: tuple[VariantSpec, ...]) -> Iterator[str]:
+    """Find variants that would overwrite each other, and variants that would count as originals."""
+    for one, other in combinations(variants, 2):
+        if one.bucket == other.bucket and _unnamed(one) == _unnamed(other):
+            yield f"variants.{other.name}.key: the same key as variants.{one.name}; put {{variant}} in both"
+    for spec in variants:
+        if spec.bucket == "source" and not _outside(source, spec.key):
+            yield (
+                f"variants.{spec.name}.key: {spec.key} in the source bucket would count as an original, and the "
+                "pipeline would trigger itself; begin it with a folder that source.exclude names"
+            )
+
+
+def _unnamed(spec: VariantSpec) -> str:
+    return spec.key.replace("{variant}", spec.name)
+
+
+def _outside(source: Source, template: str) -> bool:
+    """Tell whether no key made from the template can be an original, from the text before its first field."""
+    certain = template.partition("{")[0]
+    differs = not certain.startswith(source.prefix) and not source.prefix.startswith(certain)
+    return differs or certain.startswith(source.exclude)
