@@ -1,0 +1,193 @@
+"""`python -m infra.deploy deploy|destroy --stage X`: a stage's stack, then Chalice's part of it, and the way back.
+
+AWS and the local cloud are deployed the same way; boto3's own settings (AWS_PROFILE, AWS_DEFAULT_REGION,
+AWS_ENDPOINT_URL) say where to.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import stage as stages
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = Path(__file__).with_name("halftone.yaml")
+POLL = 1.0  # seconds between two looks at a stack
+NO_STACK = "does not exist"  # CloudFormation has one code for every refusal; these words tell them apart
+NO_CHANGE = "No updates are to be performed"
+
+
+class DeployError(Exception):
+    """The deployment cannot go on; the message says what to do."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
+    parser.add_argument("action", choices=["deploy", "destroy"])
+    parser.add_argument("--stage", required=True, help="a name of your choice: dev, prod, ...")
+    parser.add_argument("--project", type=Path, default=ROOT, help="the Chalice project (default: this checkout)")
+    parser.add_argument("--pipeline", help="the pipeline of the stage (default: as it is, or 'default')")
+    parser.add_argument("--empty-buckets", action="store_true", help="destroy: delete the pictures too, for good")
+    options = parser.parse_args()
+    try:
+        if options.action == "deploy":
+            deploy(options.stage, options.project, options.pipeline)
+        else:
+            destroy(options.stage, options.project, empty_buckets=options.empty_buckets)
+    except (DeployError, ClientError, BotoCoreError) as error:
+        sys.exit(f"{options.action} of stage {options.stage}: {error}")
+
+
+def deploy(stage: str, project: Path, pipeline: str | None) -> None:
+    """Create or update the stage; what it is configured with is left in the project's `.chalice`."""
+    session = boto3.Session()
+    if not session.region_name:
+        raise DeployError("no region; set AWS_DEFAULT_REGION, or a region in the AWS profile")
+    outputs = apply_stack(session, stage)
+    account = session.client("sts").get_caller_identity()["Account"]
+    configure(stage, project, outputs, place=(session.region_name, account), pipeline=pipeline)
+    chalice(project, "deploy", stage)
+
+
+def configure(
+    stage: str, project: Path, outputs: dict[str, str], *, place: tuple[str, str], pipeline: str | None
+) -> None:
+    """Write the stage into `config.json`, and its policy beside it; `place` is the region and the account."""
+    home = project / ".chalice"
+    config = json.loads((home / "config.json").read_text())
+    present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
+    chosen = {"PIPELINE": pipeline} if pipeline else {}
+    variables = stages.environment(outputs, {**present, **chosen})
+    region, account = place
+    (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
+    (home / stages.policy_file(stage)).write_text(stages.text(stages.policy(stage, region, account, variables)))
+
+
+def chalice(project: Path, action: str, stage: str) -> None:
+    """Run Chalice as its own command, and take for an error what it only mentions: a dependency without a wheel."""
+    command = [str(Path(sys.executable).with_name("chalice")), action, "--stage", stage]
+    print(f"chalice {action} --stage {stage}", flush=True)
+    said = []
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            print(f"  {line}", end="", flush=True)
+    if process.returncode != 0:
+        raise DeployError(f"chalice {action} failed, see above")
+    if any("Could not install dependencies" in line for line in said):
+        raise DeployError("chalice found no wheel for a dependency, see above; it would be missing in Lambda")
+
+
+def apply_stack(session: Any, stage: str) -> dict[str, str]:
+    """Create or update the stage's stack, and return its outputs."""
+    cloudformation, name = session.client("cloudformation"), f"{stages.APP}-{stage}"
+    request = {
+        "StackName": name,
+        "TemplateBody": TEMPLATE.read_text(),
+        "Parameters": [{"ParameterKey": "Stage", "ParameterValue": stage}],
+        "Tags": [{"Key": "app", "Value": stages.APP}, {"Key": "stage", "Value": stage}],
+    }
+    existing = _stack(cloudformation, name)
+    if existing is None:
+        cloudformation.create_stack(**request, OnFailure="DELETE")
+    elif existing["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
+        raise DeployError(f"stack {name} is {existing['StackStatus']}; delete it first (make destroy STAGE={stage})")
+    else:
+        try:
+            cloudformation.update_stack(**request)
+        except ClientError as error:
+            if NO_CHANGE not in str(error):
+                raise
+    stack = _settled(cloudformation, name)
+    if stack is None or stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        raise DeployError(f"stack {name} failed: {_reasons(cloudformation, name)}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:
+    """Delete everything of the stage, logs included. Pictures are deleted only when asked for."""
+    session = boto3.Session()
+    cloudformation, name = session.client("cloudformation"), f"{stages.APP}-{stage}"
+    stack = _stack(cloudformation, name)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in (stack or {}).get("Outputs", [])}
+    buckets = [session.resource("s3").Bucket(outputs[key]) for key in ("SourceBucket", "DestBucket") if key in outputs]
+    full = [bucket.name for bucket in buckets if any(bucket.object_versions.limit(1))]
+    if full and not empty_buckets:
+        raise DeployError(
+            f"there are pictures in {' and '.join(full)}, and nothing was deleted; "
+            f"to delete them as well: make destroy STAGE={stage} EMPTY_BUCKETS=yes"
+        )
+    functions = _functions(project, stage)
+    if functions:
+        chalice(project, "delete", stage)
+    for bucket in buckets:
+        bucket.object_versions.delete()
+    if stack is not None:
+        cloudformation.delete_stack(StackName=name)
+        if (left := _settled(cloudformation, name)) is not None and left["StackStatus"] != "DELETE_COMPLETE":
+            raise DeployError(f"stack {name} is still there: {_reasons(cloudformation, name)}")
+    _delete_logs(session.client("logs"), functions)
+    print(f"stage {stage} is gone")
+
+
+def _functions(project: Path, stage: str) -> list[str]:
+    """Names of the functions that Chalice says it has deployed."""
+    deployed = project / ".chalice" / "deployed" / f"{stage}.json"
+    if not deployed.exists():
+        return []
+    resources = json.loads(deployed.read_text())["resources"]
+    return [item["lambda_arn"].rpartition(":")[2] for item in resources if "lambda_arn" in item]
+
+
+def _delete_logs(logs: Any, functions: list[str]) -> None:
+    for function in functions:
+        try:
+            logs.delete_log_group(logGroupName=f"/aws/lambda/{function}")
+        except logs.exceptions.ResourceNotFoundException:
+            continue  # it never ran
+
+
+def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    try:
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if NO_STACK not in str(error):
+            raise
+        return None
+    return stack
+
+
+def _settled(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """Follow the stack until it rests, a line for each change; None when it is gone."""
+    shown = None
+    while (stack := _stack(cloudformation, name)) is not None:
+        status: str = stack["StackStatus"]
+        if status != shown:
+            print(f"stack {name}: {status}", flush=True)
+            shown = status
+        if not status.endswith("_IN_PROGRESS"):
+            break
+        time.sleep(POLL)
+    return stack
+
+
+def _reasons(cloudformation: Any, name: str) -> str:
+    """Repeat what CloudFormation says about the resources that failed."""
+    try:
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError:
+        return "it was rolled back and deleted; the CloudFormation console keeps its events"
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a stage needs to know and may do: its environment, its Chalice configuration and its policy. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+APP = "halftone"
+DEFAULTS = {"PIPELINE": "default"}
+
+Json = dict[str, Any]
+
+
+def environment(outputs: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
+    """Lay the stack's outputs over what the configuration already says: the stage's environment variables.
+
+    Outputs are named as the variables, in CamelCase (`SourceBucket` is SOURCE_BUCKET): CloudFormation wants it so.
+    """
+    named = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper(): value for name, value in outputs.items()}
+    return dict(sorted({**DEFAULTS, **present, **named}.items()))
+
+
+def configured(config: Json, stage: str, variables: Mapping[str, str]) -> Json:
+    """Chalice's `config.json` with this stage in it; other stages, and other settings of this one, are kept."""
+    stages = config.get("stages", {})
+    entry = {
+        **stages.get(stage, {}),
+        "environment_variables": dict(variables),
+        "iam_policy_file": policy_file(stage),
+    }
+    return {**config, "stages": {**stages, stage: entry}}
+
+
+def policy_file(stage: str) -> str:
+    return f"policy-{stage}.json"
+
+
+def policy(stage: str, region: str, account: str, variables: Mapping[str, str]) -> Json:
+    """Allow the functions of a stage what they need and nothing else, as an IAM policy document.
+
+    Listing is there for one reason: without it S3 answers 403 for a key that is gone, and a deleted original could not
+    be told from a forbidden one. Buckets of ALLOWED_BUCKETS may be read and written: requests name them as either.
+    """
+    source, dest = _bucket(variables["SOURCE_BUCKET"]), _bucket(variables["DEST_BUCKET"])
+    allowed = [_bucket(name.strip()) for name in variables.get("ALLOWED_BUCKETS", "").split(",") if name.strip()]
+    bus = variables.get("EVENT_BUS") or "default"
+    own = f"{region}:{account}"
+    statements = [
+        _allow(
+            "WriteLogs",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"arn:aws:logs:{own}:log-group:/aws/lambda/{APP}-{stage}*"],
+        ),
+        _allow(
+            "ReadOriginals",
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"{bucket}/*" for bucket in (source, dest, *allowed)],
+        ),
+        _allow("TellGoneFromForbidden", ["s3:ListBucket"], [source, dest, *allowed]),
+        _allow("WriteVariants", ["s3:PutObject", "s3:DeleteObject"], [f"{bucket}/*" for bucket in (dest, *allowed)]),
+        _allow(
+            "KeepRecords",
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            [f"arn:aws:dynamodb:{own}:table/{variables['IMAGES_TABLE']}"],
+        ),
+        _allow("Announce", ["sns:Publish"], [variables["COMPLETIONS_TOPIC_ARN"]]),
+        _allow("FanOut", ["events:PutEvents"], [f"arn:aws:events:{own}:event-bus/{bus}"]),
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def text(document: Json) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _bucket(name: str) -> str:
+    return f"arn:aws:s3:::{name}"
+
+
+def _allow(sid: str, actions: list[str], resources: list[str]) -> Json:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

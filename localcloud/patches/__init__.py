@@ -1,0 +1,20 @@
+"""Where ministack 1.5.33 differs from AWS, one gap a module.
+
+Each module's docstring says what AWS does and what ministack does; its `apply` mends that in the running process. Each
+has a test in `tests/localcloud` that fails without it, so that an upgrade of ministack tells which may go.
+"""
+
+from localcloud.patches import (
+    compression_unset,
+    error_types,
+    event_queue,
+    rest_api_import,
+    sns_to_lambda,
+)
+
+ALL = (rest_api_import, compression_unset, sns_to_lambda, event_queue, error_types)
+
+
+def apply_all() -> None:
+    for patch in ALL:
+        patch.apply()
