@@ -7,7 +7,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from chalicelib.model import Completion, StorageChange
+from chalicelib import orders
+from chalicelib.model import Completion, Record, ResizeOrder, StorageChange
 
 log = logging.getLogger("halftone.events")
 
@@ -47,3 +48,25 @@ def _changes(records: list[dict[str, Any]]) -> Iterator[StorageChange]:
 def completions(event: Mapping[str, Any]) -> list[Completion]:
     """List the completions that an SNS event carries."""
     return [msgspec.json.decode(record["Sns"]["Message"], type=Completion) for record in event.get("Records", [])]
+
+
+def resize_order(task: Mapping[str, Any]) -> ResizeOrder:
+    """Read the input of the resize task: the fields of POST /resize. Raises InvalidRequest."""
+    return orders.parse(task)
+
+
+def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
+    """Say what the resize task made; of several variants, `dest_key` and the sides are those of the first."""
+    wanted = order.adhoc.name if order.adhoc else next(iter(order.variants or [record.variants[0].name]))
+    made = next(variant for variant in record.variants if variant.name == wanted)
+    return {
+        "status": "SUCCESS",
+        "image_id": record.image_id,
+        "source_bucket": record.bucket,
+        "source_key": record.key,
+        "dest_bucket": made.bucket,
+        "dest_key": made.key,
+        "width": made.width,
+        "height": made.height,
+        "variants": msgspec.to_builtins(record.variants),
+    }

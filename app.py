@@ -1,0 +1,62 @@
+"""Halftone, as AWS sees it: what is triggered by what. The work is in `chalicelib/usecases`."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from chalice.app import Chalice, ConvertToMiddleware, Response, S3Event, SNSEvent
+
+from chalicelib import events, settings
+from chalicelib.http import problems, requests, views
+from chalicelib.usecases.fan_out import fan_out
+from chalicelib.usecases.follow import follow
+from chalicelib.usecases.look_up import look_up
+from chalicelib.usecases.resize import resize
+from chalicelib.wiring import deadline, halftone
+
+app = Chalice(app_name="halftone", configure_logs=False)
+app.register_middleware(ConvertToMiddleware(Logger(logger_name="halftone").inject_lambda_context))
+triggers = settings.triggers()
+answering = problems.answering(app)
+
+
+class StorageEvent(S3Event):
+    """S3's event as it came: Chalice's own class fails on one without records, such as S3's test event."""
+
+    def _extract_attributes(self, event_dict: dict[str, Any]) -> None: ...
+
+
+@app.on_s3_event(bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
+def on_upload(event: S3Event) -> dict[str, int]:
+    return follow(events.storage_changes(event.to_dict()), halftone(), deadline(event.context))
+
+
+on_upload.event_class = StorageEvent
+
+
+@app.on_sns_message(topic=triggers.completions_topic)
+def on_completion(event: SNSEvent) -> None:
+    fan_out(events.completions(event.to_dict()), halftone().targets)
+
+
+@app.lambda_function()
+def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    order = events.resize_order(event)
+    return events.task_result(order, resize(order, halftone(), deadline(context)))
+
+
+@app.route("/resize", methods=["POST"], content_types=[])
+@answering
+def post_resize() -> Response:
+    return views.record(resize(requests.resize_order(app), halftone(), deadline(app.lambda_context)))
+
+
+@app.route("/images/{image_id}", methods=["GET"])
+@answering
+def get_image(image_id: str) -> Response:
+    return views.record(look_up(image_id, halftone()))
+
+
+@app.route("/health", methods=["GET"])
+@answering
+def get_health() -> Response:
+    return views.health(halftone().pipeline)

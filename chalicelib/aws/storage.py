@@ -1,0 +1,62 @@
+"""S3."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.clients import client, error_code, raising
+from chalicelib.errors import NotFound, StorageUnavailable
+from chalicelib.usecases.ports import Location, StoredObject
+
+_GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
+
+
+class S3Storage:
+    """`Storage` on S3. What it writes carries the user metadata `resized: true`: it is never an original."""
+
+    @contextmanager
+    def open(self, bucket: str, key: str) -> Iterator[StoredObject]:
+        with raising(StorageUnavailable, "S3 could not read the object"):
+            try:
+                response = client("s3").get_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _GONE:
+                    raise NotFound(f"there is no object {key} in bucket {bucket}") from error
+                raise
+
+        def read() -> bytes:
+            with raising(StorageUnavailable, "S3 stopped in the middle of the object"):
+                return bytes(response["Body"].read())
+
+        with closing(response["Body"]):
+            yield StoredObject(
+                etag=response["ETag"].strip('"'),
+                version_id=_version(response.get("VersionId")),
+                size=response["ContentLength"],
+                metadata=response.get("Metadata", {}),
+                read=read,
+            )
+
+    def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
+        with raising(StorageUnavailable, "S3 did not take the variant"):
+            response = client("s3").put_object(
+                Bucket=bucket, Key=key, Body=data, ContentType=content_type, Metadata={"resized": "true"}
+            )
+        return str(response["ETag"]).strip('"')
+
+    def remove(self, locations: Iterable[Location]) -> None:
+        keys = defaultdict(list)
+        for bucket, key in sorted(locations):
+            keys[bucket].append({"Key": key})
+        for bucket, objects in keys.items():
+            with raising(StorageUnavailable, "S3 did not remove variants"):
+                response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := response.get("Errors"):
+                raise StorageUnavailable(f"S3 did not remove variants: {errors[0].get('Code', 'unknown')}")
+
+
+def _version(version_id: str | None) -> str | None:
+    """Treat the version of an unversioned bucket, which S3 may call "null", as none."""
+    return None if version_id in (None, "null") else version_id

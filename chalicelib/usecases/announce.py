@@ -1,0 +1,29 @@
+"""Tell subscribers how an image came out."""
+
+from chalicelib.model import Completion, CompletionEvent, Record, Status
+from chalicelib.usecases.ports import Halftone
+
+_EVENTS = {
+    Status.READY: CompletionEvent.READY,
+    Status.FAILED: CompletionEvent.FAILED,
+    Status.DELETED: CompletionEvent.DELETED,
+}
+
+
+def announce(record: Record, halftone: Halftone) -> None:
+    """Publish the completion of a record that has come to rest."""
+    halftone.completions.publish(
+        Completion(
+            event=_EVENTS[record.status],
+            image_id=record.image_id,
+            bucket=record.bucket,
+            key=record.key,
+            status=record.status,
+            pipeline=record.pipeline,
+            variants=record.variants,
+            error=record.error,
+            processing_ms=record.processing_ms,
+            original_bytes=record.original.bytes if record.original else None,
+            occurred_at=record.updated_at,
+        )
+    )

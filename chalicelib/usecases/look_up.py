@@ -1,0 +1,13 @@
+"""What is known of an image."""
+
+from chalicelib.errors import NotFound
+from chalicelib.model import Record
+from chalicelib.usecases.ports import Halftone
+
+
+def look_up(image_id: str, halftone: Halftone) -> Record:
+    """Return the record of an image, or raise NotFound."""
+    record = halftone.catalogue.get(image_id)
+    if record is None:
+        raise NotFound(f"there is no image {image_id}")
+    return record

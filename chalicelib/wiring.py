@@ -1,0 +1,39 @@
+"""The one place where settings, adapters and use cases meet."""
+
+from functools import cache
+from typing import Any
+
+from chalicelib import pipelines, settings
+from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.aws.storage import S3Storage
+from chalicelib.aws.targets import EmfMetrics, EventBus
+from chalicelib.aws.topic import SnsCompletions
+from chalicelib.errors import DeadlineExceeded
+from chalicelib.usecases.ports import Checkpoint, Halftone
+
+MARGIN_MS = 5_000
+"""What is kept back of a function's time, to write down that it was not enough."""
+
+
+@cache
+def halftone() -> Halftone:
+    """Wire the stage that the environment describes; raises SettingsError or PipelineError, each with all problems."""
+    stage = settings.load()
+    return Halftone(
+        settings=stage,
+        pipeline=pipelines.load(stage.pipeline),
+        storage=S3Storage(),
+        catalogue=DynamoCatalogue(stage.images_table),
+        completions=SnsCompletions(stage.completions_topic_arn),
+        targets=(EventBus(stage.event_bus), EmfMetrics()),
+    )
+
+
+def deadline(context: Any) -> Checkpoint:
+    """Make the check that ends long work while there is time to record it, from the context that Lambda hands over."""
+
+    def checkpoint() -> None:
+        if context.get_remaining_time_in_millis() < MARGIN_MS:
+            raise DeadlineExceeded("the image takes longer than the function may run")
+
+    return checkpoint
