@@ -1,0 +1,115 @@
+"""Modes and colour spaces: everything ends as 8-bit grey, sRGB or sRGB with alpha."""
+
+import io
+
+from PIL import Image, ImageCms
+
+from chalicelib.errors import InvalidRequest
+
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+
+Colour = tuple[int, int, int, int]
+WHITE: Colour = (255, 255, 255, 255)
+TRANSPARENT: Colour = (0, 0, 0, 0)
+
+
+def parse(text: str) -> Colour:
+    """Red, green, blue and alpha of `#rrggbb` or `#rrggbbaa`; InvalidRequest for anything else."""
+    digits = text.removeprefix("#")
+    if not text.startswith("#") or len(digits) not in {6, 8} or not set(digits) <= set("0123456789abcdefABCDEF"):
+        raise InvalidRequest(f"background: expected #rrggbb or #rrggbbaa, got {text!r}", field="background")
+    red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
+    return red, green, blue, alpha
+
+
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """`image` in a mode that can be scaled: L, RGB, RGBa (premultiplied) or CMYK; itself where it is in one already.
+
+    16-bit grey is scaled, not clipped. An alpha channel that is opaque throughout is dropped.
+    """
+    if image.mode in {"L", "RGB"} and image.has_transparency_data:
+        image = image.convert("RGBA")
+    match image.mode:
+        case "L" | "RGB" | "CMYK" | "RGBa":
+            return image
+        case "RGBA" | "LA" | "PA" | "La":
+            return _premultiplied(image)
+        case "P":
+            return _premultiplied(image) if image.has_transparency_data else image.convert("RGB")
+        case "1":
+            return image.convert("L")
+        case "LAB":
+            return _from_lab(image)
+        case "I" | "F":
+            return _scaled_grey(image)
+        case mode if mode.startswith("I;16"):
+            return _scaled_grey(image.convert("I"))
+        case _:
+            return image.convert("RGB")
+
+
+def _premultiplied(image: Image.Image) -> Image.Image:
+    straight = image if image.mode == "RGBA" else image.convert("RGBA")
+    if straight.getextrema()[3] == (255, 255):
+        return straight.convert("RGB")
+    return straight.convert("RGBa")
+
+
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    """Grey of 8 bits from whole numbers or floats, whose white is told by the largest value: 1, 255, 65,535 or itself."""
+    _, largest = image.getextrema()
+    assert isinstance(largest, int | float)
+    floats = (1.0, 255.0, 65_535.0) if image.mode == "F" else (65_535.0,)
+    white = next((white for white in floats if largest <= white), float(largest))
+    return image.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    assert converted is not None
+    return converted
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """`image` (L, RGB, RGBa or CMYK) in sRGB, from the colour space of its ICC profile.
+
+    Without a profile, or with one that is broken or of another kind of picture, RGB and grey are taken for sRGB
+    already and CMYK is converted by the complement, as browsers do. Grey stays grey.
+    """
+    if profile is not None:
+        try:
+            return _by_profile(image, profile)
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if _is_srgb(source):
+        return image
+    straight = image.convert("RGBA") if image.mode == "RGBa" else image
+    mode = "RGBA" if straight.mode == "RGBA" else "RGB"
+    converted = ImageCms.profileToProfile(
+        straight, source, ImageCms.createProfile("sRGB"), renderingIntent=_INTENT, outputMode=mode, flags=_FLAGS
+    )
+    assert converted is not None
+    if image.mode == "L":
+        return converted.convert("L")
+    return converted.convert("RGBa") if image.mode == "RGBa" else converted
+
+
+def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
+    """Whether converting would only cost time: the profile calls itself sRGB, as those of cameras and editors do."""
+    description = profile.profile.profile_description or ""
+    return description.startswith("sRGB") and profile.profile.xcolor_space.strip() == "RGB"
+
+
+def flattened(image: Image.Image, background: Colour) -> Image.Image:
+    """`image` (RGBA) without alpha, laid over the background; how opaque that one says it is does not matter."""
+    ground = Image.new("RGB", image.size, background[:3])
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground

@@ -1,0 +1,179 @@
+"""From bytes to an opened original, and from that to pixels: limits first, then the smallest decode that is enough."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from PIL import Image, ImageFile
+
+from chalicelib.errors import (
+    CorruptImage,
+    EmptyObject,
+    FileTooLarge,
+    ImageTooLarge,
+    TooManyFrames,
+    UnsupportedFormat,
+)
+from chalicelib.imaging import animation, headers, metadata
+from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.metadata import Tags
+from chalicelib.model import Limits, Size
+
+SHRINK_MARGIN = 1.5
+"""How much larger than the largest variant a JPEG is decoded at least; below, shrinking on load costs fidelity."""
+
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""The EXIF orientations that swap width and height."""
+
+_DECODERS = {
+    "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "png": ("PIL.PngImagePlugin", "PngImageFile"),
+    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "gif": ("PIL.GifImagePlugin", "GifImageFile"),
+    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "heic": ("pillow_heif.as_plugin", "HeifImageFile"),
+}
+_FIRST_PAGE_ONLY = frozenset({"tiff", "heic"})
+_TURNED_BY_DECODER = frozenset({"tiff", "heic"})
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file whose header was read and found within the limits; its pixels are decoded by `frames`, once.
+
+    `size` is upright. `turn` is the EXIF orientation that the decoded pixels still need (1 is none), `orientation`
+    what the file says. `profile` is the embedded ICC profile.
+    """
+
+    name: str
+    file_bytes: int
+    file: ImageFile.ImageFile
+    size: Size
+    frames: int
+    orientation: int
+    turn: int
+    profile: bytes | None
+    mode: str
+    has_alpha: bool
+    plays: int
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, composed to the full canvas, as the decoder gave it; `milliseconds` is how long it shows."""
+
+    image: Image.Image
+    milliseconds: int
+
+
+def open_original(data: bytes, limits: Limits) -> Original:
+    """The original behind `data`, its limits checked, no pixel decoded.
+
+    Raises EmptyObject, FileTooLarge, UnsupportedFormat, TooManyFrames, ImageTooLarge or CorruptImage.
+    """
+    if not data:
+        raise EmptyObject("The object is empty")
+    if len(data) > limits.max_bytes:
+        raise FileTooLarge(f"The file has {len(data):,} bytes: at most {limits.max_bytes:,} are allowed")
+    name = headers.sniff(data)
+    decoder = _decoder(name)
+    with named_errors(name):
+        header = headers.read(data, name)
+        if header is not None:
+            _check(header, limits)
+        file = decoder(io.BytesIO(data))
+        if header is None:
+            frames = 1 if name in _FIRST_PAGE_ONLY else getattr(file, "n_frames", 1)
+            header = headers.Header(*file.size, frames)
+            _check(header, limits)
+        return _original(name, len(data), file, header)
+
+
+def decode_frames(original: Original, wanted: Size | None, *, only_first: bool) -> Iterator[Frame]:
+    """The frames of an original, in order, each valid until the next is asked for.
+
+    `wanted` is the upright size of the whole picture that the largest variant needs; a JPEG is decoded no larger than
+    SHRINK_MARGIN asks for. Raises CorruptImage for damaged data, and for fewer frames than the header promised.
+    """
+    try:
+        with named_errors(original.name):
+            if wanted is not None and original.name == "jpeg":
+                _shrink_on_load(original, wanted)
+        for index in range(1 if only_first else original.frames):
+            with named_errors(original.name):
+                frame = _frame(original, index)
+            yield frame
+    finally:
+        original.file.close()
+
+
+def _decoder(name: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
+    module, attribute = _DECODERS[name]
+    try:
+        decoder: Callable[[io.BytesIO], ImageFile.ImageFile] = getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise UnsupportedFormat("The image is HEIC, which is read only where pillow-heif is installed") from error
+    return decoder
+
+
+def _check(header: headers.Header, limits: Limits) -> None:
+    if header.frames > limits.max_frames:
+        raise TooManyFrames(f"The image has {header.frames:,} frames: at most {limits.max_frames:,} are allowed")
+    pixels = header.width * header.height * header.frames
+    if pixels > limits.max_pixels:
+        of_frames = f" x {header.frames:,} frames" if header.frames > 1 else ""
+        raise ImageTooLarge(
+            f"The image has {header.width:,} x {header.height:,}{of_frames} = {pixels:,} pixels: "
+            f"at most {limits.max_pixels:,} are allowed"
+        )
+
+
+def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.Header) -> Original:
+    tags = metadata.read(file)
+    orientation = metadata.orientation(tags)
+    turn = 1 if name in _TURNED_BY_DECODER else orientation
+    width, height = header.width, header.height
+    return Original(
+        name=name,
+        file_bytes=size,
+        file=file,
+        size=Size(height, width) if turn in SIDEWAYS else Size(width, height),
+        frames=header.frames,
+        orientation=orientation,
+        turn=turn,
+        profile=file.info.get("icc_profile") or None,
+        mode=file.mode,
+        has_alpha=file.has_transparency_data,
+        plays=animation.plays(name, file.info.get("loop")),
+        tags=tags,
+    )
+
+
+def _shrink_on_load(original: Original, wanted: Size) -> None:
+    """Let libjpeg scale by 1/2, 1/4 or 1/8 while it decodes, as long as SHRINK_MARGIN stays."""
+    factor = min(side / (need * SHRINK_MARGIN) for side, need in zip(original.size, wanted, strict=True))
+    power = next((power for power in (8, 4, 2) if factor >= power), 1)
+    width, height = original.file.size
+    original.file.draft(None, (max(1, width // power), max(1, height // power)))
+
+
+def _frame(original: Original, index: int) -> Frame:
+    """Frame `index`, a copy where there are more to come, as decoders compose each frame onto the last."""
+    file = original.file
+    if original.frames == 1:
+        file.load()
+        return Frame(file, 0)
+    try:
+        file.seek(index + getattr(file, "default_image", False))
+    except EOFError as error:
+        raise CorruptImage(
+            f"The {original.name} file promises {original.frames} frames and ends after {index}"
+        ) from error
+    image = file.copy()
+    duration: Any = file.info.get("duration", 0)
+    return Frame(image, round(float(duration)))

@@ -1,0 +1,34 @@
+"""What the record tells of an original: cheap, because it is taken from the smallest picture at hand."""
+
+from PIL import Image
+
+from chalicelib.imaging import geometry, hashes, metadata
+from chalicelib.imaging.decode import Original
+from chalicelib.imaging.geometry import Box
+from chalicelib.imaging.pyramid import Pyramid
+from chalicelib.model import OriginalInfo, Placeholder, Size
+
+
+def info(original: Original) -> OriginalInfo:
+    return OriginalInfo(
+        format=original.name,
+        width=original.size.width,
+        height=original.size.height,
+        bytes=original.file_bytes,
+        frames=original.frames,
+        mode=original.mode,
+        has_alpha=original.has_alpha,
+        orientation=original.orientation,
+        exif=metadata.described(original.tags),
+    )
+
+
+def thumbnail(pyramid: Pyramid) -> Image.Image:
+    """The whole picture within hashes.THUMBNAIL_SIDE, in RGB or RGBA."""
+    size = geometry.inside(pyramid.original, Size(hashes.THUMBNAIL_SIDE, hashes.THUMBNAIL_SIDE))
+    drawn = pyramid.draw(Box(0, 0, *pyramid.original), size)
+    return drawn.convert("RGBA" if drawn.mode == "RGBa" else "RGB")
+
+
+def placeholder(small: Image.Image) -> Placeholder:
+    return Placeholder(thumbhash=hashes.thumbhash(small), dominant_color=hashes.dominant_color(small))

@@ -1,0 +1,167 @@
+"""From a finished picture to a file: quality by format, and the best one that fits in a number of bytes."""
+
+import io
+from collections.abc import Callable
+from importlib import import_module
+
+from PIL import Image
+
+from chalicelib.errors import VariantTooLarge
+from chalicelib.imaging.animation import Film, gif_loop
+from chalicelib.imaging.metadata import Kept
+from chalicelib.model import Format, VariantSpec
+
+CONTENT_TYPES = {
+    Format.JPEG: "image/jpeg",
+    Format.PNG: "image/png",
+    Format.WEBP: "image/webp",
+    Format.AVIF: "image/avif",
+    Format.GIF: "image/gif",
+}
+
+QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 60, Format.PNG: 100, Format.GIF: 100}
+"""The default of each format. For PNG and GIF it is the share of 256 colours; a PNG at 100 keeps all its colours."""
+
+MAX_SIDE = {Format.JPEG: 65_535, Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.AVIF: 16_384, Format.GIF: 65_535}
+
+AVIF_SPEED = 8
+WEBP_METHOD = 4
+PNG_COMPRESSION = 6
+"""Of zlib; higher levels cost several times as much for a few per cent."""
+
+_PLUGINS = {
+    Format.JPEG: "PIL.JpegImagePlugin",
+    Format.PNG: "PIL.PngImagePlugin",
+    Format.WEBP: "PIL.WebPImagePlugin",
+    Format.AVIF: "PIL.AvifImagePlugin",
+    Format.GIF: "PIL.GifImagePlugin",
+}
+
+Options = dict[str, object]
+
+
+def encode(film: Film, spec: VariantSpec, target: Format, kept: Kept, *, palette: bool) -> bytes:
+    """The file of a variant; at the best quality that `spec.max_bytes` allows where that is given.
+
+    Frames are in L, RGB or RGBA. `palette` asks for a PNG of at most 256 colours, as the original had. Raises
+    VariantTooLarge when even quality 1 has more than `max_bytes`, or quality is no matter and it has.
+    """
+    import_module(_PLUGINS[target])
+    best = QUALITY[target] if spec.quality is None else spec.quality
+    if palette and target is Format.PNG and not spec.lossless and spec.quality is None:
+        best = 99
+
+    def at(quality: int) -> bytes:
+        return _save(film, target, kept, quality=quality, lossless=spec.lossless)
+
+    if spec.max_bytes is None:
+        return at(best)
+    adjustable = not spec.lossless
+    return _fitting(at, best if adjustable else 1, spec.max_bytes)
+
+
+def _fitting(at: Callable[[int], bytes], best: int, room: int) -> bytes:
+    """The file of the highest quality, up to `best`, that has at most `room` bytes; bytes grow with quality.
+
+    Bisection between a quality that fits and one that does not: seven encodes at most after the first.
+    """
+    fits, data = 0, b""
+    too_large, first = best, at(best)
+    if len(first) <= room:
+        return first
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        tried = at(middle)
+        if len(tried) <= room:
+            fits, data = middle, tried
+        else:
+            too_large = middle
+    if not fits:
+        raise VariantTooLarge(f"No quality makes the variant fit in {room:,} bytes")
+    return data
+
+
+def _save(film: Film, target: Format, kept: Kept, *, quality: int, lossless: bool) -> bytes:
+    frames = film.frames
+    if target is Format.GIF or (target is Format.PNG and quality < 100 and not lossless):
+        frames = [
+            _with_palette(frame, max(2, 256 * quality // 100), hard_alpha=target is Format.GIF) for frame in frames
+        ]
+    options = _OPTIONS[target](quality, lossless) | _metadata(target, kept)
+    if film.moves:
+        options |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
+    out = io.BytesIO()
+    frames[0].save(out, target.value, **options)
+    return out.getvalue()
+
+
+def _jpeg(quality: int, _: bool) -> Options:
+    return {"quality": quality, "progressive": True, "optimize": True}
+
+
+def _png(_: int, __: bool) -> Options:
+    return {"compress_level": PNG_COMPRESSION}
+
+
+def _webp(quality: int, lossless: bool) -> Options:
+    return {"quality": quality, "lossless": lossless, "method": WEBP_METHOD}
+
+
+def _avif(quality: int, lossless: bool) -> Options:
+    if lossless:
+        return {"quality": 100, "subsampling": "4:4:4", "speed": AVIF_SPEED}
+    return {"quality": quality, "speed": AVIF_SPEED}
+
+
+def _gif(_: int, __: bool) -> Options:
+    return {}
+
+
+_OPTIONS: dict[Format, Callable[[int, bool], Options]] = {
+    Format.JPEG: _jpeg,
+    Format.PNG: _png,
+    Format.WEBP: _webp,
+    Format.AVIF: _avif,
+    Format.GIF: _gif,
+}
+
+
+def _metadata(target: Format, kept: Kept) -> Options:
+    options: Options = {}
+    if kept.exif and target is not Format.GIF:
+        options["exif"] = kept.exif
+    if kept.xmp and target is Format.PNG:
+        chunks = import_module("PIL.PngImagePlugin").PngInfo()
+        chunks.add_itxt("XML:com.adobe.xmp", kept.xmp)
+        options["pnginfo"] = chunks
+    elif kept.xmp and target is not Format.GIF:
+        options["xmp"] = kept.xmp
+    return options
+
+
+def _timing(film: Film, target: Format) -> Options:
+    if target is Format.GIF:
+        loop = gif_loop(film.plays)
+        return {"duration": film.milliseconds, "disposal": 2} | ({} if loop is None else {"loop": loop})
+    if target is Format.AVIF:
+        return {"duration": film.milliseconds}
+    return {"duration": film.milliseconds, "loop": film.plays}
+
+
+def _with_palette(image: Image.Image, colours: int, *, hard_alpha: bool) -> Image.Image:
+    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or transparent, as in a GIF."""
+    if image.mode != "RGBA":
+        rgb = image.convert("RGB")
+        palette = rgb.quantize(colours, Image.Quantize.MEDIANCUT)
+        return rgb.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    if not hard_alpha:
+        return image.quantize(colours, Image.Quantize.FASTOCTREE)
+    opaque = image.getchannel("A").point(lambda level: 255 if level >= 128 else 0)
+    solid = image.convert("RGB")
+    palette = solid.quantize(max(2, min(colours, 255)), Image.Quantize.MEDIANCUT)
+    quantized = solid.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    clear = Image.new("P", image.size, 255)
+    clear.putpalette(quantized.getpalette() or [])
+    clear.paste(quantized, mask=opaque)
+    clear.info["transparency"] = 255
+    return clear

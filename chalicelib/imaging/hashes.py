@@ -1,0 +1,130 @@
+"""Small fingerprints of a picture, all taken from a thumbnail of at most 32 pixels a side."""
+
+import base64
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import mul
+
+from PIL import Image
+
+from chalicelib.imaging import colour
+
+THUMBNAIL_SIDE = 32
+
+Coefficients = dict[tuple[int, int], float]
+
+
+def thumbhash(image: Image.Image) -> str:
+    """The ThumbHash of `image` (RGB or RGBA) in base64: about 28 bytes that decode to a blurred placeholder.
+
+    The format is Evan Wallace's (evanw.github.io/thumbhash): a discrete cosine transform of lightness, yellow-blue and
+    red-green, and of alpha where there is any. The transform is linear, so it is taken of red, green and blue and
+    then mixed.
+    """
+    width, height = image.size
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    has_alpha = alpha is not None and alpha.getextrema() != (255, 255)
+    solid = colour.flattened(image, _mean_colour(image)) if has_alpha else image.convert("RGB")
+    limit = 5 if has_alpha else 7
+    across = max(1, _round(limit * width / max(width, height)))
+    down = max(1, _round(limit * height / max(width, height)))
+    red, green, blue = (_cosines(band, max(3, across), max(3, down)) for band in solid.split())
+    planes = [
+        _plane({at: (red[at] + green[at] + blue[at]) / 3 for at in red}, max(3, across), max(3, down)),
+        _plane({at: (red[at] + green[at]) / 2 - blue[at] for at in red}, 3, 3),
+        _plane({at: red[at] - green[at] for at in red}, 3, 3),
+    ]
+    (light, light_scale, _), (yellow, yellow_scale, _), (reddish, reddish_scale, _) = planes
+    landscape = width > height
+    packed = bytearray()
+    packed += (
+        _round(63 * light)
+        | _round(31.5 + 31.5 * yellow) << 6
+        | _round(31.5 + 31.5 * reddish) << 12
+        | _round(31 * light_scale) << 18
+        | has_alpha << 23
+    ).to_bytes(3, "little")
+    packed += (
+        (down if landscape else across)
+        | _round(63 * yellow_scale) << 3
+        | _round(63 * reddish_scale) << 9
+        | landscape << 15
+    ).to_bytes(2, "little")
+    if has_alpha and alpha is not None:
+        planes.append(_plane(_cosines(alpha, 5, 5), 5, 5))
+        opacity, opacity_scale, _ = planes[-1]
+        packed.append(_round(15 * opacity) | _round(15 * opacity_scale) << 4)
+    nibbles = [_round(15 * value) for _, _, values in planes for value in values]
+    nibbles += [0] * (len(nibbles) % 2)
+    packed += bytes(low | high << 4 for low, high in zip(nibbles[::2], nibbles[1::2], strict=True))
+    return base64.b64encode(packed).decode()
+
+
+def dominant_color(image: Image.Image) -> str:
+    """The commonest colour of `image` (RGB or RGBA) as `#rrggbb`.
+
+    It is the mean of the fullest of 4,096 bins, 16 along each of red, green and blue (as sharp's `stats` counts);
+    pixels that are more transparent than not don't count, unless all are.
+    """
+    pixels = list(zip(*(band.tobytes() for band in image.convert("RGBA").split()), strict=True))
+    seen = [pixel for pixel in pixels if pixel[3] >= 128] or pixels
+    bins: dict[tuple[int, int, int], list[tuple[int, ...]]] = {}
+    for pixel in seen:
+        bins.setdefault((pixel[0] >> 4, pixel[1] >> 4, pixel[2] >> 4), []).append(pixel)
+    fullest = max(bins.values(), key=len)
+    return "#" + "".join(f"{_round(sum(values) / len(values)):02x}" for values in list(zip(*fullest, strict=True))[:3])
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """The 64-bit difference hash of `image` (RGB or RGBA) as 16 hexadecimal digits.
+
+    Bit by bit, row by row: is a pixel of the 9 x 8 grey thumbnail darker than its right neighbour (Neal Krawetz,
+    "Kind of Like That", 2013)? Pictures whose hashes differ in few bits look alike.
+    """
+    solid = colour.flattened(image, colour.WHITE) if image.mode == "RGBA" else image
+    grey = solid.convert("L").resize((9, 8), Image.Resampling.BOX).tobytes()
+    rows = [grey[at : at + 9] for at in range(0, 72, 9)]
+    bits = [left < right for row in rows for left, right in zip(row[:-1], row[1:], strict=True)]
+    return f"{sum(bit << 63 - place for place, bit in enumerate(bits)):016x}"
+
+
+def _mean_colour(image: Image.Image) -> colour.Colour:
+    """The mean of `image` (RGBA), each pixel weighed by its alpha; black when all of it is transparent."""
+    red, green, blue, alpha = (band.tobytes() for band in image.split())
+    weight = sum(alpha) or 1
+    mean = (_round(sum(map(mul, band, alpha)) / weight) for band in (red, green, blue))
+    return (*mean, 255)  # type: ignore[return-value]
+
+
+def _cosines(band: Image.Image, across: int, down: int) -> Coefficients:
+    """The lowest `across` x `down` coefficients of the two-dimensional DCT-II of `band`, scaled to 0 ... 1."""
+    width, height = band.size
+    values = band.tobytes()
+    rows = [values[at : at + width] for at in range(0, width * height, width)]
+    by_row = [[sum(map(mul, row, _wave(step, width))) for row in rows] for step in range(across)]
+    scale = 255 * width * height
+    return {
+        (step, rise): sum(map(mul, by_row[step], _wave(rise, height))) / scale
+        for rise in range(down)
+        for step in range(across)
+    }
+
+
+@lru_cache(maxsize=256)
+def _wave(step: int, length: int) -> Sequence[float]:
+    return [math.cos(math.pi / length * step * (at + 0.5)) for at in range(length)]
+
+
+def _plane(of: Coefficients, across: int, down: int) -> tuple[float, float, list[float]]:
+    """The mean, the largest other coefficient, and the others relative to it as 0 ... 1, in ThumbHash's order."""
+    others = [of[step, rise] for rise in range(down) for step in range(across) if step * down < across * (down - rise)][
+        1:
+    ]
+    scale = max(map(abs, others))
+    return of[0, 0], scale, [0.5 + 0.5 * value / scale for value in others] if scale else [0.0] * len(others)
+
+
+def _round(value: float) -> int:
+    """Half up, as the reference implementations of ThumbHash round."""
+    return math.floor(value + 0.5)

@@ -1,0 +1,207 @@
+"""What a file is and how much it would unpack to, read from its first bytes and its chunk structure: no decoder runs.
+
+A file's name and content type are not asked: both lie.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
+
+READABLE = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP or HEIC"
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
+MAX_SCANNED_PIXELS = 2_000_000_000
+
+
+class Header(NamedTuple):
+    """Pixels of the canvas as stored, before orientation, and the frames that are laid on it."""
+
+    width: int
+    height: int
+    frames: int = 1
+
+
+def sniff(data: bytes) -> str:
+    """The name of the format that the bytes are in; UnsupportedFormat when it is none on the allow-list."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "tiff"
+    if data.startswith(b"BM"):
+        return "bmp"
+    if data[4:8] == b"ftyp":
+        brands = _brands(data)
+        if brands & _AVIF_BRANDS:
+            return "avif"
+        if brands & _HEIC_BRANDS:
+            return "heic"
+    raise UnsupportedFormat(
+        f"The bytes are no image that can be read: expected {READABLE}, they start {data[:8].hex(' ')}"
+    )
+
+
+def read(data: bytes, name: str) -> Header | None:
+    """The header of a file of format `name`, or None for the formats whose decoder reads it without unpacking pixels.
+
+    Raises CorruptImage where the structure ends early, UnsupportedFormat for kinds of a format that no decoder here
+    knows, and ImageTooLarge for a JPEG that repeats its scans to keep a decoder busy.
+    """
+    reader = _READERS.get(name)
+    if reader is None:
+        return None
+    try:
+        return reader(data)
+    except IndexError as error:
+        raise CorruptImage(f"The {name} file ends in the middle of its header") from error
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """The major and compatible brands of an ISO base media file (ISO/IEC 14496-12, 4.3)."""
+    end = min(int.from_bytes(data[:4], "big"), 1024)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+
+
+def _jpeg(data: bytes) -> Header:
+    """Walk the marker segments to the frame header (ITU-T T.81, B.2.2)."""
+    at = 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0:
+            raise CorruptImage("The jpeg file has no frame header")
+        while data[at] == 0xFF:
+            at += 1
+        marker = data[at]
+        at += 1
+        if marker in _JPEG_FRAMES:
+            return _jpeg_frame(data, at, marker)
+        if marker in {0xD9, 0xDA}:
+            raise CorruptImage("The jpeg file has no frame header before its first scan")
+        if marker not in _JPEG_BARE:
+            at += _u16(data, at)
+
+
+def _jpeg_frame(data: bytes, at: int, marker: int) -> Header:
+    precision, height, width = data[at + 2], _u16(data, at + 3), _u16(data, at + 5)
+    if precision != 8:
+        raise UnsupportedFormat(f"The JPEG has {precision} bits a sample: expected 8")
+    if marker not in _JPEG_DECODABLE:
+        raise UnsupportedFormat("The JPEG is lossless or hierarchical: expected baseline, extended or progressive")
+    if width * height == 0:
+        raise CorruptImage("The jpeg file says that it has no pixels")
+    scans = data.count(b"\xff\xda", at)
+    if width * height * scans > MAX_SCANNED_PIXELS:
+        raise ImageTooLarge(f"The JPEG has {width} x {height} pixels in {scans} scans, too many to go through")
+    return Header(width, height)
+
+
+def _png(data: bytes) -> Header:
+    """Walk the chunks (PNG, third edition, 5.3); an APNG's frames are counted by their control chunks."""
+    width = height = frames = 0
+    ended = False
+    for kind, at, _ in _png_chunks(data):
+        if kind == b"IHDR":
+            width, height = _u32(data, at), _u32(data, at + 4)
+        elif kind == b"fcTL":
+            frames += 1
+        elif kind == b"IEND":
+            ended = True
+            break
+    if not ended:
+        raise CorruptImage("The png file is truncated: it has no end chunk")
+    if width * height == 0:
+        raise CorruptImage("The png file says that it has no pixels")
+    return Header(width, height, max(frames, 1) if _is_animated_png(data) else 1)
+
+
+def _is_animated_png(data: bytes) -> bool:
+    return any(kind == b"acTL" for kind, _, _ in _png_chunks(data))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 8
+    while at + 12 <= len(data):
+        length = _u32(data, at)
+        if at + 12 + length > len(data):
+            return
+        yield data[at + 4 : at + 8], at + 8, length
+        at += 12 + length
+
+
+def _webp(data: bytes) -> Header:
+    """The canvas and the number of ANMF chunks (RFC 9649, 2.7)."""
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        return Header(_u16le(data, 26) & 0x3FFF, _u16le(data, 28) & 0x3FFF)
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if kind != b"VP8X":
+        raise CorruptImage("The webp file has no image chunk")
+    width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    frames = sum(kind == b"ANMF" for kind in _riff_chunks(data)) if data[20] & 2 else 1
+    return Header(width, height, max(frames, 1))
+
+
+def _riff_chunks(data: bytes) -> Iterator[bytes]:
+    at = 12
+    while at + 8 <= len(data):
+        yield data[at : at + 4]
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + length + (length & 1)
+
+
+def _gif(data: bytes) -> Header:
+    """Walk the blocks (GIF89a, appendix B); a frame that hangs over the screen makes the canvas larger."""
+    width, height = _u16le(data, 6), _u16le(data, 8)
+    at = 13 + _color_table_bytes(data[10])
+    frames = 0
+    while at < len(data) and data[at] != 0x3B:
+        if data[at] == 0x2C and at + 10 < len(data):
+            left, top, wide, high = (_u16le(data, at + 1 + 2 * field) for field in range(4))
+            width, height = max(width, left + wide), max(height, top + high)
+            frames += 1
+            at = _after_sub_blocks(data, at + 11 + _color_table_bytes(data[at + 9]))
+        elif data[at] == 0x21:
+            at = _after_sub_blocks(data, at + 2)
+        else:
+            at += 1
+    if width * height == 0 or frames == 0:
+        raise CorruptImage("The gif file has no frame")
+    return Header(width, height, frames)
+
+
+def _color_table_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _after_sub_blocks(data: bytes, at: int) -> int:
+    end = len(data)
+    while at < end and data[at]:
+        at += 1 + data[at]
+    return at + 1
+
+
+def _u16(data: bytes, at: int) -> int:
+    return data[at] << 8 | data[at + 1]
+
+
+def _u16le(data: bytes, at: int) -> int:
+    return data[at + 1] << 8 | data[at]
+
+
+def _u32(data: bytes, at: int) -> int:
+    return _u16(data, at) << 16 | _u16(data, at + 2)
+
+
+_READERS: dict[str, Callable[[bytes], Header]] = {"jpeg": _jpeg, "png": _png, "webp": _webp, "gif": _gif}

@@ -1,0 +1,152 @@
+"""What a file says about itself, what of it is told to the record, and what a variant may keep."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageFile
+from PIL.ExifTags import IFD, Base
+
+from chalicelib.imaging.boundary import named_errors
+from chalicelib.model import Metadata, VariantSpec
+
+_COPYRIGHT = (Base.Artist, Base.Copyright)
+_MAX_TEXT = 200
+_MAX_BLOCK = 65_000
+"""Bytes of EXIF or XMP that fit in one segment of a JPEG; a block that is longer is left out."""
+
+_IFD0_NAMES = {
+    Base.Make: "make",
+    Base.Model: "model",
+    Base.Software: "software",
+    Base.Artist: "artist",
+    Base.Copyright: "copyright",
+    Base.ImageDescription: "description",
+}
+_EXIF_NAMES = {
+    Base.LensMake: "lens_make",
+    Base.LensModel: "lens",
+    Base.ExposureTime: "exposure_time",
+    Base.FNumber: "f_number",
+    Base.ISOSpeedRatings: "iso",
+    Base.FocalLength: "focal_length",
+}
+_XMP_LOCATION = re.compile(
+    rb"""\s(?:exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\s*=\s*("[^"]*"|'[^']*')"""
+)
+_XMP_LOCATION_ELEMENT = re.compile(
+    rb"<(exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\b[^>]*?(?:/>|>.*?</\1\s*>)", re.DOTALL
+)
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*=\s*["']|<tiff:Orientation>\s*)\d+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The EXIF and XMP blocks of a file; both may be empty."""
+
+    exif: Image.Exif
+    xmp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The EXIF and XMP blocks that go into a variant; empty bytes write none."""
+
+    exif: bytes = b""
+    xmp: bytes = b""
+
+
+def read(file: ImageFile.ImageFile) -> Tags:
+    """The tags of an opened file; a block that cannot be read counts as empty, as the picture may be sound."""
+    xmp = file.info.get("xmp", b"")
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    try:
+        with named_errors("exif"):
+            exif = Image.Image.getexif(file)
+            exif.get_ifd(IFD.Exif)
+    except Exception:
+        exif = Image.Exif()
+    return Tags(exif, xmp if isinstance(xmp, bytes) else b"")
+
+
+def orientation(tags: Tags) -> int:
+    """The EXIF orientation, 1 to 8; 1, upright, where there is none that makes sense."""
+    value = tags.exif.get(Base.Orientation)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def described(tags: Tags) -> dict[str, str]:
+    """Camera, lens, exposure, time and authorship as plain text under plain names; never where it was."""
+    details = tags.exif.get_ifd(IFD.Exif)
+    found = {name: _text(tags.exif.get(tag)) for tag, name in _IFD0_NAMES.items()}
+    found |= {name: _text(details.get(tag)) for tag, name in _EXIF_NAMES.items()}
+    found["taken_at"] = _taken_at(details)
+    return {name: text for name, text in found.items() if text}
+
+
+def kept(tags: Tags, spec: VariantSpec) -> Kept:
+    """The metadata that a variant keeps, as its spec says; orientation is always told as upright."""
+    match spec.metadata:
+        case Metadata.NONE:
+            return Kept()
+        case Metadata.COPYRIGHT:
+            return Kept(exif=_copyright(tags))
+        case Metadata.ALL:
+            return Kept(exif=_all_exif(tags, gps=spec.gps), xmp=_all_xmp(tags, gps=spec.gps))
+
+
+def _copyright(tags: Tags) -> bytes:
+    chosen = Image.Exif()
+    for tag in _COPYRIGHT:
+        if _text(tags.exif.get(tag)):
+            chosen[tag] = tags.exif[tag]
+    return _bounded(chosen.tobytes()) if len(chosen) else b""
+
+
+def _all_exif(tags: Tags, *, gps: bool) -> bytes:
+    """EXIF without orientation and maker's note, whose offsets would point nowhere, and without GPS unless asked for."""
+    chosen = Image.Exif()
+    chosen.load(tags.exif.tobytes())
+    chosen.pop(Base.Orientation, None)
+    chosen.get_ifd(IFD.Exif).pop(Base.MakerNote, None)
+    if not gps:
+        chosen.pop(IFD.GPSInfo, None)
+        chosen.get_ifd(IFD.GPSInfo).clear()
+    return _bounded(chosen.tobytes()) if len(chosen) else b""
+
+
+def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
+    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", tags.xmp)
+    if not gps:
+        xmp = _XMP_LOCATION_ELEMENT.sub(b"", _XMP_LOCATION.sub(b"", xmp))
+    return _bounded(xmp)
+
+
+def _bounded(block: bytes) -> bytes:
+    return block if len(block) <= _MAX_BLOCK else b""
+
+
+def _taken_at(details: dict[int, Any]) -> str:
+    """`2024:05:01 12:00:00` and `+02:00` as `2024-05-01T12:00:00+02:00`; without an offset, as the camera's clock said."""
+    stamp = _text(details.get(Base.DateTimeOriginal))
+    if not re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", stamp):
+        return ""
+    date, time = stamp.split(" ")
+    zone = _text(details.get(Base.OffsetTimeOriginal))
+    known_zone = zone if re.fullmatch(r"[+-]\d\d:\d\d", zone) else ""
+    return f"{date.replace(':', '-')}T{time}{known_zone}"
+
+
+def _text(value: object) -> str:
+    """A tag's value in printable characters, empty for what is not text or a number."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        return "".join(letter for letter in value if letter.isprintable()).strip()[:_MAX_TEXT]
+    try:
+        return f"{float(value):.10g}"  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return ""

@@ -1,0 +1,115 @@
+"""A picture at several sizes, from which any part at any smaller size is drawn cheaply."""
+
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from chalicelib.imaging import colour
+from chalicelib.imaging.geometry import Box
+from chalicelib.imaging.resample import Area, resample
+from chalicelib.model import Size
+
+MARGIN = 2.0
+"""How much larger than what is drawn from it an intermediate is at least; below, two filters in a row cost fidelity."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each EXIF orientation upright (Exif 2.32, 4.6.4, tag 0x0112)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The whole picture at one size. `turn` and `profile` are what still parts it from upright and sRGB."""
+
+    image: Image.Image
+    turn: int = 1
+    profile: bytes | None = None
+
+    @property
+    def size(self) -> Size:
+        """Upright."""
+        width, height = self.image.size
+        return Size(height, width) if self.turn >= 5 else Size(width, height)
+
+
+@dataclass(slots=True)
+class Pyramid:
+    """The levels of one picture, largest first; what is drawn as a whole is kept as a level for what comes after.
+
+    `original` is the upright size that boxes are measured in; the first level may be smaller than that.
+    """
+
+    original: Size
+    levels: list[Level] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, image: Image.Image, original: Size, *, turn: int, profile: bytes | None) -> "Pyramid":
+        """A pyramid on `image`, which it may change, and which is brought to 8 bits and a mode that scales."""
+        base = colour.to_eight_bits(image)
+        base.info = {}
+        return cls(original, [Level(base, turn, profile)])
+
+    def draw(self, box: Box, size: Size) -> Image.Image:
+        """The part `box` of the original at `size`: upright, sRGB, in mode L, RGB or RGBa.
+
+        It may be kept as a level: it is not to be written to.
+
+        Normalising comes after scaling, where there are fewer pixels to turn and to convert.
+        """
+        level = self._level_for(box, size)
+        drawn = _drawn(level, _area(box, self.original, level), size)
+        if box.size == self.original and size != self.levels[-1].size:
+            self.levels.append(Level(drawn))
+        return drawn
+
+    def _level_for(self, box: Box, size: Size) -> Level:
+        """The smallest level that is MARGIN times as large as is needed, or exactly as large; else the first."""
+        width = size.width * self.original.width / box.size.width
+        height = size.height * self.original.height / box.size.height
+        for level in sorted(self.levels[1:], key=lambda level: level.size.width):
+            if level.size == (width, height) or (
+                level.size.width >= width * MARGIN and level.size.height >= height * MARGIN
+            ):
+                return level
+        return self.levels[0]
+
+
+def _drawn(level: Level, area: Area, size: Size) -> Image.Image:
+    raw_size = (size.height, size.width) if level.turn >= 5 else size
+    whole = area == (0, 0, *level.image.size)
+    unscaled = whole and raw_size == level.image.size
+    image = level.image.copy() if unscaled else resample(level.image, Size(*raw_size), area)
+    upright = image.transpose(_TURNS[level.turn]) if level.turn in _TURNS else image
+    return colour.to_srgb(upright, level.profile)
+
+
+def _area(box: Box, original: Size, level: Level) -> Area:
+    """`box`, in pixels of the upright original, as an area of the level's image as stored."""
+    across, down = level.size.width / original.width, level.size.height / original.height
+    left, top, right, bottom = box.left * across, box.top * down, box.right * across, box.bottom * down
+    right, bottom = min(right, level.size.width), min(bottom, level.size.height)
+    width, height = level.size
+    match level.turn:
+        case 2:
+            return width - right, top, width - left, bottom
+        case 3:
+            return width - right, height - bottom, width - left, height - top
+        case 4:
+            return left, height - bottom, right, height - top
+        case 5:
+            return top, left, bottom, right
+        case 6:
+            return top, width - right, bottom, width - left
+        case 7:
+            return height - bottom, width - right, height - top, width - left
+        case 8:
+            return height - bottom, left, height - top, right
+        case _:
+            return left, top, right, bottom

@@ -1,0 +1,192 @@
+"""Bytes in, bytes out: every variant of one original, decoded once."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from PIL import Image
+
+from chalicelib.errors import InvalidRequest, PermanentError
+from chalicelib.imaging import decode, describe, encode, focus, geometry, hashes, metadata, steps
+from chalicelib.imaging.animation import MOVING, Film
+from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.decode import Frame, Original
+from chalicelib.imaging.geometry import Anchor, Box, Plan
+from chalicelib.imaging.pyramid import Pyramid
+from chalicelib.imaging.steps import Job
+from chalicelib.model import (
+    Fit,
+    Format,
+    Limits,
+    Position,
+    RenderedVariant,
+    Rendering,
+    Size,
+    VariantSpec,
+    Watermark,
+)
+
+SAME = {
+    "jpeg": Format.JPEG,
+    "png": Format.PNG,
+    "webp": Format.WEBP,
+    "avif": Format.AVIF,
+    "gif": Format.GIF,
+    "tiff": Format.PNG,
+    "bmp": Format.PNG,
+    "heic": Format.JPEG,
+}
+"""What `format = "same"` means for each format that can be read."""
+
+BY_CONTENT = frozenset({Position.ENTROPY, Position.ATTENTION})
+
+DESCRIPTION_SIDE = 64
+"""Pixels of the longer side that the description wants at least."""
+
+
+def _never() -> None:
+    """No deadline."""
+
+
+def render(
+    data: bytes,
+    specs: Sequence[VariantSpec],
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    checkpoint: Callable[[], None] = _never,
+) -> Rendering:
+    """Every variant of the original `data`, in the order of `specs`, and the original's description.
+
+    The original is decoded once, normalised (upright, sRGB) and fanned out. `checkpoint` is called between steps and
+    raises DeadlineExceeded when time is up. Raises the errors of errors.py and no other: EmptyObject, FileTooLarge,
+    UnsupportedFormat, TooManyFrames, ImageTooLarge and CorruptImage for what the original is, InvalidRequest for a
+    spec that cannot be made of it, VariantTooLarge for one that fits in no quality.
+    """
+    original = decode.open_original(data, limits)
+    jobs = [_job(spec, original, limits) for spec in specs]
+    checkpoint()
+    films, small = _filmed(original, jobs, checkpoint)
+    variants = []
+    for job, film in zip(jobs, films, strict=True):
+        checkpoint()
+        variants.append(_encoded(job, film, original))
+    return Rendering(
+        original=describe.info(original),
+        placeholder=describe.placeholder(small),
+        perceptual_hash=hashes.perceptual_hash(small),
+        variants=tuple(variants),
+    )
+
+
+def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
+    """The job behind a spec, every side checked; InvalidRequest says which field cannot be."""
+    target = SAME[original.name] if spec.format == "same" else spec.format
+    for field, side in (("width", spec.width), ("height", spec.height)):
+        if side is not None and not 1 <= side <= limits.max_side:
+            raise InvalidRequest(f"{field}: expected 1 to {limits.max_side} pixels, got {side}", field=field)
+    plan = _plan(spec, original.size)
+    _check_canvas(plan.canvas, spec, target, limits, original.frames if target in MOVING else 1)
+    mark = None if spec.watermark is None else _mark(spec.watermark, limits)
+    job = Job(spec, target, plan, mark)
+    assert job.background  # a colour that cannot be parsed is refused before any pixel is touched
+    return job
+
+
+def _plan(spec: VariantSpec, original: Size, anchor: Anchor | None = None) -> Plan:
+    return geometry.plan(
+        original,
+        (spec.width, spec.height),
+        spec.fit,
+        anchor=anchor or geometry.ANCHORS.get(spec.position, geometry.CENTER),
+        enlarge=spec.enlarge,
+    )
+
+
+def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limits, frames: int) -> None:
+    """Refuse what a side left open or an animation would make too large for the limits or the format."""
+    most = min(limits.max_side, encode.MAX_SIDE[target])
+    field, side = max((("width", canvas.width), ("height", canvas.height)), key=lambda pair: pair[1])
+    if side > most:
+        raise InvalidRequest(f"{field}: variant {spec.name!r} would have {side} pixels: at most {most}", field=field)
+    pixels = canvas.width * canvas.height * frames
+    if pixels > limits.max_pixels:
+        raise InvalidRequest(
+            f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {limits.max_pixels:,}", field="width"
+        )
+
+
+def _mark(spec: Watermark, limits: Limits) -> Image.Image:
+    """The watermark's picture, ready to be scaled; what is wrong with it is the request's fault, not the original's."""
+    if spec.position in BY_CONTENT or not 0 <= spec.opacity <= 1 or not 0 < spec.scale <= 1:
+        raise InvalidRequest(
+            "watermark: expected a compass point, opacity from 0 to 1 and scale over 0 up to 1, "
+            f"got {spec.position}, {spec.opacity} and {spec.scale}",
+            field="watermark",
+        )
+    try:
+        original = decode.open_original(spec.image, limits)
+        (frame,) = decode.decode_frames(original, None, only_first=True)
+        pyramid = _pyramid(frame, original)
+        return pyramid.draw(Box(0, 0, *original.size), original.size)
+    except PermanentError as error:
+        raise InvalidRequest(f"watermark: {error}", field="watermark") from error
+
+
+def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]) -> tuple[list[Film], Image.Image]:
+    """The film of each job, in their order, and a thumbnail of the first frame."""
+    films = [Film([], [], original.plays) for _ in jobs]
+    thumbnails = []
+    moving = original.frames > 1 and any(job.format in MOVING for job in jobs)
+    for frame in decode.decode_frames(original, _wanted(original.size, jobs), only_first=not moving):
+        checkpoint()
+        pyramid = _pyramid(frame, original)
+        if not thumbnails:
+            jobs = [_focused(job, pyramid) for job in jobs]
+        for job, film in sorted(zip(jobs, films, strict=True), key=_largest_first):
+            if not film.frames or job.format in MOVING:
+                film.frames.append(steps.finish(pyramid.draw(job.plan.crop, job.plan.scaled), job))
+                film.milliseconds.append(frame.milliseconds)
+        if not thumbnails:
+            thumbnails.append(describe.thumbnail(pyramid))
+    return films, thumbnails[0]
+
+
+def _wanted(original: Size, jobs: Sequence[Job]) -> Size:
+    """The upright size of the whole picture that is large enough for every job and for the description."""
+    shares = [
+        max(plan.scaled.width / plan.crop.size.width, plan.scaled.height / plan.crop.size.height)
+        for plan in (job.plan for job in jobs)
+    ]
+    share = max([*shares, DESCRIPTION_SIDE / max(original)])
+    return Size(math.ceil(original.width * share), math.ceil(original.height * share))
+
+
+def _largest_first(pair: tuple[Job, Film]) -> float:
+    plan = pair[0].plan
+    return -plan.scaled.width / plan.crop.size.width
+
+
+def _pyramid(frame: Frame, original: Original) -> Pyramid:
+    with named_errors(original.name):
+        return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile)
+
+
+def _focused(job: Job, pyramid: Pyramid) -> Job:
+    """The job with its crop placed by what the first frame shows, where the spec asks for that."""
+    if job.spec.fit is not Fit.COVER or job.spec.position not in BY_CONTENT:
+        return job
+    anchor = focus.find(pyramid, job.plan.crop.size, job.spec.position)
+    return replace(job, plan=_plan(job.spec, pyramid.original, anchor))
+
+
+def _encoded(job: Job, film: Film, original: Original) -> RenderedVariant:
+    kept = metadata.kept(original.tags, job.spec)
+    data = encode.encode(film, job.spec, job.format, kept, palette=original.mode == "P")
+    return RenderedVariant(
+        spec=job.spec,
+        data=data,
+        format=job.format,
+        content_type=encode.CONTENT_TYPES[job.format],
+        width=job.plan.canvas.width,
+        height=job.plan.canvas.height,
+    )

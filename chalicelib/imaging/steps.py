@@ -1,0 +1,106 @@
+"""What happens to a variant between scaling and encoding: a list of small functions, each idle unless it is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image, ImageFilter
+
+from chalicelib.imaging import colour, geometry
+from chalicelib.imaging.geometry import Plan
+from chalicelib.imaging.resample import resample
+from chalicelib.model import Format, Size, VariantSpec, Watermark
+
+SHARPEN_PERCENT = 80
+SHARPEN_THRESHOLD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One variant to be made: its spec, with the format decided, the geometry planned and the watermark decoded."""
+
+    spec: VariantSpec
+    format: Format
+    plan: Plan
+    mark: Image.Image | None
+
+    @property
+    def background(self) -> colour.Colour:
+        """The spec's colour, or by default transparent where the format can be and white where it cannot."""
+        if self.spec.background is not None:
+            return colour.parse(self.spec.background)
+        return colour.TRANSPARENT if self.holds_alpha else colour.WHITE
+
+    @property
+    def holds_alpha(self) -> bool:
+        return self.format is not Format.JPEG
+
+
+Step = Callable[[Image.Image, Job], Image.Image]
+
+
+def finish(image: Image.Image, job: Job) -> Image.Image:
+    """The variant's picture, in L, RGB or RGBA, from the drawn one in L, RGB or RGBa, which stays as it is."""
+    for step in STEPS:
+        image = step(image, job)
+    return image
+
+
+def straighten_alpha(image: Image.Image, _: Job) -> Image.Image:
+    return image.convert("RGBA") if image.mode == "RGBa" else image
+
+
+def sharpen(image: Image.Image, job: Job) -> Image.Image:
+    """An unsharp mask after downscaling, on colour only: a sharpened alpha would ring."""
+    if not job.spec.sharpen or job.plan.scaled == job.plan.crop.size:
+        return image
+    mask = ImageFilter.UnsharpMask(job.spec.sharpen, SHARPEN_PERCENT, SHARPEN_THRESHOLD)
+    if image.mode != "RGBA":
+        return image.filter(mask)
+    sharp = image.convert("RGB").filter(mask)
+    sharp.putalpha(image.getchannel("A"))
+    return sharp
+
+
+def pad(image: Image.Image, job: Job) -> Image.Image:
+    """The picture on its canvas; a canvas that is not opaque gives the picture an alpha channel."""
+    if job.plan.canvas == image.size:
+        return image
+    background = job.background
+    if image.mode == "RGBA" or background[3] < 255:
+        canvas = Image.new("RGBA", job.plan.canvas, background)
+        canvas.alpha_composite(image.convert("RGBA"), job.plan.offset)
+        return canvas
+    canvas = Image.new("RGB", job.plan.canvas, background[:3])
+    canvas.paste(image, job.plan.offset)
+    return canvas
+
+
+def watermark(image: Image.Image, job: Job) -> Image.Image:
+    if job.mark is None or job.spec.watermark is None:
+        return image
+    mark = _scaled_mark(job.mark, job.spec.watermark, Size(*image.size))
+    anchor = geometry.ANCHORS[job.spec.watermark.position]
+    at = geometry.offset(Size(*mark.size), Size(*image.size), anchor)
+    ground = image.convert("RGBA")
+    ground.alpha_composite(mark, at)
+    return ground if image.mode == "RGBA" else ground.convert("RGB")
+
+
+def _scaled_mark(mark: Image.Image, spec: Watermark, size: Size) -> Image.Image:
+    """The mark at its share of the variant's width, no higher than the variant, at its opacity."""
+    room = Size(max(1, round(size.width * spec.scale)), size.height)
+    scaled = resample(mark, geometry.inside(Size(*mark.size), room, enlarge=True)).convert("RGBA")
+    scaled.putalpha(scaled.getchannel("A").point(lambda level: round(level * spec.opacity)))
+    return scaled
+
+
+def flatten(image: Image.Image, job: Job) -> Image.Image:
+    """No alpha where the format has none, and none where it says nothing."""
+    if image.mode != "RGBA":
+        return image
+    if not job.holds_alpha:
+        return colour.flattened(image, job.background)
+    return image.convert("RGB") if image.getextrema()[3] == (255, 255) else image
+
+
+STEPS: tuple[Step, ...] = (straighten_alpha, sharpen, pad, watermark, flatten)
