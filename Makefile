@@ -1,0 +1,68 @@
+# Thin: what takes more than a line is in localcloud/ and infra/. Everything generated is in .local/.
+
+STAGE ?= dev
+PIPELINE ?=
+PORT ?=
+ARGS ?=
+
+ifndef PYTHON
+PYTHON := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
+  $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+endif
+ifeq ($(PYTHON),)
+$(error Halftone needs Python 3.11 or newer, and none was found; say where it is: make up PYTHON=/path/to/python3)
+endif
+
+CLOUD := $(PYTHON) -m localcloud
+BIN := .local/venv/bin
+CODE := app.py chalicelib localcloud infra bench tests
+
+.DEFAULT_GOAL := help
+.PHONY: help up down logs env test check tools fuzz bench deploy destroy
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=python3.12     the interpreter, and so the Lambda runtime (now: $(PYTHON))"
+	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
+	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
+	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
+	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
+	@echo "  ARGS='...'            fuzz, bench: their own options"
+
+up: ## start a local AWS, deploy to it, resize a sample photo
+	@$(CLOUD) up $(if $(PORT),--port $(PORT)) $(if $(PIPELINE),--pipeline $(PIPELINE))
+
+down: ## stop the local AWS and forget what it holds
+	@$(CLOUD) down
+
+logs: ## follow what the deployed functions log
+	@$(CLOUD) logs
+
+env: ## print shell exports for the local AWS; eval them
+	@$(CLOUD) env
+
+tools:
+	@$(CLOUD) tools
+
+check: tools ## lint, format, types, import rules, CloudFormation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/*.yaml
+
+test: check ## check, then every test
+	$(BIN)/pytest
+
+fuzz: tools ## feed damaged pictures to the imaging core
+	$(BIN)/python -m tests.imaging.fuzz $(ARGS)
+
+bench: tools ## measure the imaging core beside other engines
+	$(BIN)/python -m bench $(ARGS)
+
+deploy: tools ## create or update a stage on AWS
+	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE))
+
+destroy: tools ## delete a stage on AWS
+	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(EMPTY_BUCKETS),--empty-buckets)
