@@ -3,6 +3,4 @@
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036  (an older one gets this far, and deserves a sentence)
-    sys.exit(
-        "Halftone needs Python 3.11 or newer, this is %d.%d (choose another: make up PYTHON=...)" % sys.version_info[:2]
-    )  # noqa: UP031
+    sys.exit(f"Halftone needs Python 3.11 or newer, and this is {sys.version.split()[0]}; choose another: PYTHON=...")

@@ -1,4 +1,4 @@
-"""The cloud's process: started in the background, found again, stopped; and the environment that leads clients to it."""
+"""The cloud's process: started in the background, found again, stopped; and the environment that leads to it."""
 
 import json
 import os

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from operator import itemgetter
 from typing import Any
 
 import boto3
@@ -17,7 +18,7 @@ def main() -> None:
     since: dict[str, int] = {}
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            for line in sorted(_news(client, since)):
+            for line in sorted(_news(client, since), key=itemgetter(0)):
                 print(line[1], flush=True)
             time.sleep(POLL)
 

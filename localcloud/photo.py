@@ -4,6 +4,7 @@ Mountains are midpoint displacement (Fournier, Fussell and Carpenter 1982), clou
 octaves (Perlin 1985), the lake is the picture above it, upside down and shaken. Seeded: the same picture every time.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from PIL.ExifTags import IFD, Base
 TARGET = Path(__file__).with_name("sample.jpg")
 WIDTH, HEIGHT = 2000, 1500
 SHORE = 1000  # the row where the lake begins
-SUN = (1330, 640)
+SUN = (1330, 400)
 QUALITY = 86
 
 Colour = tuple[int, int, int]
@@ -30,7 +31,7 @@ def main() -> None:
     grain = Image.frombytes("L", (WIDTH, HEIGHT), random.randbytes(WIDTH * HEIGHT)).filter(
         ImageFilter.GaussianBlur(0.7)
     )
-    picture = Image.blend(picture, ImageChops.overlay(picture, Image.merge("RGB", [grain] * 3)), 0.16)
+    picture = Image.blend(picture, ImageChops.overlay(picture, Image.merge("RGB", [grain] * 3)), 0.1)
     picture.save(TARGET, quality=QUALITY, optimize=True, progressive=False, exif=_exif())
 
 
@@ -121,7 +122,7 @@ def _ridge(random: Random, base: float, swing: float, roughness: float) -> list[
     heights = [random.uniform(-0.4, 0.6), random.uniform(-0.4, 0.6)]
     spread = 1.0
     while len(heights) <= WIDTH:
-        middles = [(a + b) / 2 + random.uniform(-spread, spread) for a, b in zip(heights, heights[1:], strict=False)]
+        middles = [(a + b) / 2 + random.uniform(-spread, spread) for a, b in pairwise(heights)]
         heights = [height for pair in zip(heights, middles, strict=False) for height in pair] + heights[-1:]
         spread *= roughness
     return [base - height * swing for height in heights[:WIDTH]]
