@@ -7,7 +7,7 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.model import Fit, ResizeOrder, VariantSpec
-from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box
+from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box, output_format
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
@@ -72,7 +72,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
     if needs_box(fit) and (request.width is None or request.height is None):
         missing = "width" if request.width is None else "height"
         raise InvalidRequest(f"{missing}: expected a number, because fit {fit} needs both sides", field=missing)
-    output = request.format or "same"
+    output = output_format(request.format or "same")
     return VariantSpec(
         name=name,
         width=request.width,

@@ -18,7 +18,7 @@ MAX_KEY_BYTES = 1024
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=Limits().max_side)]
 Quality = Annotated[int, msgspec.Meta(ge=1, le=100)]
-FormatName = Format | Literal["same"]
+FormatName = Literal["same", "jpeg", "png", "webp", "avif", "gif"]
 VariantName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 _SOURCE_FIELDS: dict[str, Any] = {
@@ -93,6 +93,11 @@ def needs_box(fit: Fit) -> bool:
     return fit is not Fit.INSIDE
 
 
+def output_format(name: FormatName) -> Format | Literal["same"]:
+    """Return the format that a pipeline file or a request names."""
+    return "same" if name == "same" else Format(name)
+
+
 def is_original(source: Source, key: str) -> bool:
     """Decide from its key alone whether an object of the source bucket is an original of the pipeline."""
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
@@ -132,10 +137,12 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
     _converted(name, VariantName, path, problems)
     fields = dict(table) if isinstance(table, Mapping) else table
     watermark = fields.pop("watermark", None) if isinstance(fields, dict) else None
+    checked = _fields(fields, _VARIANT_FIELDS, path, problems)
     spec = VariantSpec(
         name=name,
+        format=output_format(checked.pop("format", "same")),
         watermark=None if watermark is None else _watermark(watermark, f"{path}.watermark", folder, problems),
-        **_fields(fields, _VARIANT_FIELDS, path, problems),
+        **checked,
     )
     if needs_box(spec.fit) and (spec.width is None or spec.height is None):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")

@@ -11,7 +11,7 @@ from chalicelib.aws.topic import SnsCompletions
 from chalicelib.errors import DeadlineExceeded
 from chalicelib.usecases.ports import Checkpoint, Halftone
 
-MARGIN_MS = 5_000
+MARGIN_MS = 2_000
 """What is kept back of a function's time, to write down that it was not enough."""
 
 

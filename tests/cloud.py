@@ -1,0 +1,142 @@
+"""A local cloud for the test session, on a free port and in a folder of its own: it runs beside `make up`."""
+
+import json
+import os
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from localcloud import cloud as clouds
+from localcloud import project, venvs
+from localcloud.home import LOCAL, Home
+
+PATIENCE = 60.0  # seconds until a wait counts as in vain
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(look: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Look until there is something to see, and return it."""
+    deadline = time.monotonic() + patience
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r} after {patience:.0f} s"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Client:
+    """A client of a running cloud, with credentials of its own: nothing comes from the environment."""
+
+    cloud: clouds.Cloud
+
+    def of(self, service: str) -> Any:
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=clouds.REGION)
+        return session.client(service, endpoint_url=self.cloud.url)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    home = Home(LOCAL / "test" / str(os.getpid()))
+    home.folder.mkdir(parents=True)
+    yield home
+    clouds.stop(home)
+    shutil.rmtree(home.folder)
+
+
+@pytest.fixture(scope="session")
+def cloud(home: Home) -> clouds.Cloud:
+    venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
+    return clouds.start(home, free_port())
+
+
+@pytest.fixture(scope="session")
+def client(cloud: clouds.Cloud) -> Client:
+    return Client(cloud)
+
+
+class Deployed:
+    """The app on the session's cloud, and a subscriber to its completions."""
+
+    def __init__(self, client: Client, exports: dict[str, str]) -> None:
+        self.s3, self.sqs = client.of("s3"), client.of("sqs")
+        self.table = boto3.resource(
+            "dynamodb",
+            endpoint_url=client.cloud.url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name=clouds.REGION,
+        ).Table(exports["IMAGES_TABLE"])
+        self.source, self.dest, self.api = exports["SOURCE_BUCKET"], exports["DEST_BUCKET"], exports["API_URL"]
+        self.client = client
+        self.envelopes: list[dict[str, Any]] = []
+        self.queue = self.sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
+        client.of("sns").subscribe(
+            TopicArn=exports["COMPLETIONS_TOPIC_ARN"], Protocol="sqs", Endpoint=attributes["QueueArn"]
+        )
+
+    def upload(self, key: str, data: bytes, **options: Any) -> str:
+        """Put an original into the source bucket, and return its image id."""
+        self.s3.put_object(Bucket=self.source, Key=key, Body=data, **options)
+        return self.image_id(key)
+
+    def image_id(self, key: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{self.source}/{key}"))
+
+    def item(self, image_id: str) -> dict[str, Any]:
+        return self.table.get_item(Key={"image_id": image_id}, ConsistentRead=True).get("Item", {})
+
+    def record(self, image_id: str, status: str) -> dict[str, Any]:
+        """Wait for the record to have this status."""
+        return eventually(lambda: (item := self.item(image_id)).get("status") == status and item)
+
+    def keys(self) -> set[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.dest)
+        return {found["Key"] for page in pages for found in page.get("Contents", [])}
+
+    def completions(self, image_id: str) -> list[dict[str, Any]]:
+        """All completions of an image so far; envelopes are received once and kept."""
+        while found := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self.envelopes.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        messages = [json.loads(envelope["Message"]) for envelope in self.envelopes]
+        return [message for message in messages if message["image_id"] == image_id]
+
+    def completion(self, image_id: str, event: str) -> dict[str, Any]:
+        """Wait for this event of an image."""
+        return eventually(lambda: next((m for m in self.completions(image_id) if m["event"] == event), None))
+
+    def request(self, path: str, body: Any = None) -> tuple[int, str, Any]:
+        """Call the API: GET, or POST where there is a body; return status, content type and JSON."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.api}{path}", data, {"Content-Type": "application/json"} if data is not None else {}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, answer.headers["Content-Type"], json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers["Content-Type"], json.load(error)
+
+
+@pytest.fixture(scope="session")
+def deployed(home: Home, client: Client) -> Deployed:
+    venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
+    project.deploy(home, client.cloud, None)
+    return Deployed(client, project.exports(home, client.cloud))

@@ -1,0 +1,100 @@
+"""A stage on an in-process AWS: real adapters, real protocol, no network."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from moto import mock_aws
+from PIL import Image
+
+from chalicelib import settings, wiring
+from chalicelib.aws import clients
+from chalicelib.model import Completion
+from chalicelib.usecases.ports import Halftone
+
+pytest_plugins = ["tests.cloud"]
+
+ENVIRONMENT = {
+    "SOURCE_BUCKET": "originals",
+    "DEST_BUCKET": "variants",
+    "IMAGES_TABLE": "images",
+    "COMPLETIONS_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:completions",
+    "ALLOWED_BUCKETS": "extra",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "Halftone",
+    "POWERTOOLS_SERVICE_NAME": "halftone",
+}
+
+
+def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: str = "RGB", **options: Any) -> bytes:
+    """Encode a picture with a gradient in it."""
+    gradient = Image.linear_gradient("L").resize((width, height))
+    buffer = io.BytesIO()
+    gradient.convert(mode).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@dataclass
+class Stage:
+    """The stage under test, and the eyes on what it does."""
+
+    halftone: Halftone
+    s3: Any
+    sqs: Any
+    queue: str
+    received: list[dict[str, Any]] = field(default_factory=list)
+
+    def upload(self, key: str, data: bytes, *, bucket: str = "originals", **options: Any) -> str:
+        return self.s3.put_object(Bucket=bucket, Key=key, Body=data, **options)["ETag"].strip('"')
+
+    def keys(self, bucket: str) -> set[str]:
+        return {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+
+    def image(self, bucket: str, key: str) -> Image.Image:
+        return Image.open(io.BytesIO(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+
+    def envelopes(self) -> list[dict[str, Any]]:
+        """All SNS envelopes so far."""
+        while found := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self.received.append(msgspec.json.decode(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return self.received
+
+    def completions(self) -> list[Completion]:
+        return [msgspec.json.decode(envelope["Message"], type=Completion) for envelope in self.envelopes()]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "PIPELINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has to be set
+    with mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}}):
+        wiring.halftone.cache_clear()
+        s3, sns, sqs, dynamodb = (clients.client(service) for service in ("s3", "sns", "sqs", "dynamodb"))
+        for bucket in ("originals", "variants", "extra"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        dynamodb.create_table(
+            TableName="images",
+            KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "image_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        topic = sns.create_topic(Name="completions")["TopicArn"]
+        queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+        queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+        assert settings.load().completions_topic_arn == topic
+        yield Stage(wiring.halftone(), s3, sqs, queue)
+        wiring.halftone.cache_clear()

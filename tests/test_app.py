@@ -1,0 +1,185 @@
+"""The handlers, called as Lambda calls them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chalice.test import Client
+
+import app as halftone_app
+from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.errors import CatalogueUnavailable
+from chalicelib.identity import image_id
+from tests.conftest import picture
+from tests.test_events import record
+
+ROOT = Path(__file__).parent.parent
+PHOTO = image_id("originals", "photo.jpg")
+
+
+@pytest.fixture
+def client(stage, monkeypatch):  # noqa: ARG001 - the world that the handlers see
+    monkeypatch.chdir(ROOT)
+    return Client(halftone_app.app)
+
+
+def post(client, document, **headers):
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return client.http.post("/resize", body=body, headers={"Content-Type": "application/json"} | headers)
+
+
+def test_import_needs_neither_credentials_nor_network_and_makes_no_client():
+    program = (
+        "import socket\n"
+        "def refuse(*_): raise AssertionError('network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import app\n"
+        "from chalicelib import wiring\n"
+        "from chalicelib.aws.clients import client\n"
+        "assert client.cache_info().currsize == 0 and wiring.halftone.cache_info().currsize == 0\n"
+        "import boto3; assert boto3.DEFAULT_SESSION is None\n"
+        "print('imported')"
+    )
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "imported\n", done.stderr
+
+
+def test_app_stays_a_table_of_contents():
+    assert len((ROOT / "app.py").read_text().splitlines()) < 150
+
+
+def test_an_upload_event_is_followed(client, stage):
+    stage.upload("photo.jpg", picture())
+    event = {"Records": [record(key="photo.jpg", sequencer="01")]}
+    assert client.lambda_.invoke("on_upload", event).payload == {"handled": 1, "skipped": 0}
+    assert stage.keys("variants") == {"thumbnail/photo.jpg", "medium/photo.jpg", "large/photo.jpg"}
+    stage.s3.delete_object(Bucket="originals", Key="photo.jpg")
+    event = {"Records": [record("ObjectRemoved:Delete", key="photo.jpg", sequencer="02")]}
+    assert client.lambda_.invoke("on_upload", event).payload == {"handled": 1, "skipped": 0}
+    assert stage.keys("variants") == set()
+
+
+@pytest.mark.parametrize("event", [{"Event": "s3:TestEvent"}, {}, {"key1": "value1"}])
+def test_events_without_records_are_fine(client, event):
+    assert client.lambda_.invoke("on_upload", event).payload == {"handled": 0, "skipped": 0}
+
+
+def test_a_completion_reaches_the_targets(client, stage, capsys):
+    stage.upload("photo.jpg", picture())
+    client.lambda_.invoke("on_upload", {"Records": [record(key="photo.jpg", sequencer="01")]})
+    (envelope,) = stage.envelopes()
+    client.lambda_.invoke("on_completion", client.events.generate_sns_event(envelope["Message"], envelope["Subject"]))
+    metrics = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [json.loads(line)["Images"] for line in metrics] == [[1.0]]
+
+
+def test_the_resize_task_returns_what_was_written(client, stage):
+    stage.upload("photo.jpg", picture(400, 300))
+    task = {"bucket": "originals", "key": "photo.jpg", "dest_bucket": "extra", "width": 128, "height": 128}
+    result = client.lambda_.invoke("resize_task", task).payload
+    assert {name: result[name] for name in ("status", "source_bucket", "source_key", "dest_bucket", "image_id")} == {
+        "status": "SUCCESS",
+        "source_bucket": "originals",
+        "source_key": "photo.jpg",
+        "dest_bucket": "extra",
+        "image_id": PHOTO,
+    }
+    assert stage.image("extra", result["dest_key"]).size == (result["width"], result["height"]) == (128, 96)
+
+
+def test_the_resize_task_of_a_whole_pipeline_names_the_first_variant(client, stage):
+    stage.upload("photo.jpg", picture(400, 300))
+    result = client.lambda_.invoke("resize_task", {"bucket": "originals", "key": "photo.jpg"}).payload
+    assert result["dest_key"] == "thumbnail/photo.jpg"
+    assert len(result["variants"]) == 3
+
+
+def test_post_resize_answers_with_the_record_and_get_image_with_the_same(client, stage):
+    stage.upload("photo.jpg", picture(800, 600, exif=b""))
+    response = post(client, {"bucket": "originals", "key": "photo.jpg"})
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    document = json.loads(response.body)
+    assert set(document) == {
+        "image_id", "status", "bucket", "key", "etag", "version_id", "pipeline", "created_at", "updated_at",
+        "processing_ms", "original", "placeholder", "perceptual_hash", "variants", "error",
+    }  # fmt: skip
+    assert (document["image_id"], document["status"], document["error"]) == (PHOTO, "ready", None)
+    assert document["created_at"].endswith("Z")
+    assert [set(variant) for variant in document["variants"]] == 3 * [
+        {"name", "bucket", "key", "format", "content_type", "width", "height", "bytes", "etag"}
+    ]
+    assert set(document["original"]) == {
+        "format", "width", "height", "bytes", "frames", "mode", "has_alpha", "orientation", "exif",
+    }  # fmt: skip
+    assert set(document["placeholder"]) == {"thumbhash", "dominant_color"}
+    found = client.http.get(f"/images/{PHOTO}")
+    assert (found.status_code, json.loads(found.body)) == (200, document)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        (b"", 400, "invalid_request", None),
+        (b"{", 400, "invalid_request", None),
+        (b"\xff\xfe", 400, "invalid_request", None),
+        (b"[]", 400, "invalid_request", None),
+        (b'{"bucket": "originals"}', 400, "invalid_request", "key"),
+        (b'{"bucket": "originals", "key": "a", "width": 0}', 400, "invalid_request", "width"),
+        (b'{"bucket": "originals", "key": "a", "width": 999999999999999999999999}', 400, "invalid_request", "width"),
+        (b'{"bucket": "originals", "key": "a", "size": 1}', 400, "invalid_request", "size"),
+        (b'{"bucket": "originals", "key": "a", "variants": ["x"]}', 400, "unknown_variant", "variants"),
+        (b'{"bucket": "elsewhere", "key": "a"}', 403, "forbidden_bucket", None),
+        (b'{"bucket": "originals", "key": "gone.jpg"}', 404, "not_found", None),
+        (b'{"bucket": "originals", "key": "text.jpg"}', 415, "unsupported_format", None),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_a_problem_document(client, stage, body, status, code, field):
+    stage.upload("text.jpg", b"no picture at all" * 10)
+    response = post(client, body)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
+    document = json.loads(response.body)
+    assert (document["status"], document["code"], document.get("field")) == (status, code, field)
+    assert field is None or field in document["detail"]
+
+
+def test_a_body_needs_no_content_type(client, stage):
+    stage.upload("photo.jpg", picture())
+    assert (
+        post(client, {"bucket": "originals", "key": "photo.jpg"}, **{"Content-Type": "text/plain"}).status_code == 200
+    )
+
+
+def test_an_image_that_nobody_knows_is_404(client):
+    response = client.http.get("/images/nothing")
+    assert (response.status_code, json.loads(response.body)["code"]) == (404, "not_found")
+
+
+def test_a_fault_of_aws_is_503_and_says_nothing_of_the_inside(client, monkeypatch):
+    def fail(*_args):
+        raise CatalogueUnavailable("DynamoDB did not take part") from RuntimeError("secret")
+
+    monkeypatch.setattr(DynamoCatalogue, "get", fail)
+    response = client.http.get("/images/x")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert b"secret" not in response.body
+
+
+def test_what_nobody_foresaw_is_500_and_says_nothing_of_the_inside(client, monkeypatch):
+    def fail(*_args):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(DynamoCatalogue, "get", fail)
+    response = client.http.get("/images/x")
+    assert (response.status_code, json.loads(response.body)["code"]) == (500, "internal_error")
+    assert b"secret" not in response.body
+
+
+def test_health(client):
+    response = client.http.get("/health")
+    assert (response.status_code, json.loads(response.body)) == (200, {"status": "ok", "pipeline": "default"})

@@ -1,0 +1,63 @@
+import logging
+from urllib.parse import quote_plus
+
+import pytest
+
+from chalicelib import events
+from chalicelib.model import StorageChange
+
+
+def record(name="ObjectCreated:Put", key="a.jpg", **item):
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": name,
+        "s3": {"bucket": {"name": "originals"}, "object": {"key": quote_plus(key, safe="/"), **item}},
+    }
+
+
+@pytest.mark.parametrize(
+    "key", ["a b.jpg", "a+b.jpg", "100%.jpg", "%41.jpg", "folder/été.jpg", "📷.jpg", "a" * 896 + ".jpg", "a&b=c;d.jpg"]
+)
+def test_keys_are_decoded_once(key):
+    (change,) = events.storage_changes({"Records": [record(key=key, sequencer="0A")]})
+    assert change == StorageChange(kind="created", bucket="originals", key=key, sequencer="0A")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ObjectCreated:Put", "created"),
+        ("ObjectCreated:CompleteMultipartUpload", "created"),
+        ("s3:ObjectCreated:Copy", "created"),
+        ("ObjectRemoved:Delete", "removed"),
+        ("ObjectRemoved:DeleteMarkerCreated", "removed"),
+        ("LifecycleExpiration:Delete", "removed"),
+    ],
+)
+def test_kinds(name, kind):
+    (change,) = events.storage_changes({"Records": [record(name)]})
+    assert (change.kind, change.sequencer) == (kind, None)
+
+
+def test_a_batch_keeps_its_order_and_leaves_out_other_kinds(caplog):
+    batch = [
+        record(key="1.jpg"),
+        record("ObjectRestore:Post", key="2.jpg"),
+        record("ObjectRemoved:Delete", key="3.jpg"),
+    ]
+    with caplog.at_level(logging.WARNING):
+        changes = events.storage_changes({"Records": batch})
+    assert [change.key for change in changes] == ["1.jpg", "3.jpg"]
+    assert "another kind" in caplog.text
+
+
+def test_the_test_event_of_s3_says_nothing():
+    assert events.storage_changes({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "originals"}) == []
+
+
+@pytest.mark.parametrize("event", [{}, {"key1": "value1"}, {"Records": []}])
+def test_an_event_without_records_is_explained(event, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert events.storage_changes(event) == []
+    assert "no Records" in caplog.text

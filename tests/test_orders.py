@@ -1,0 +1,77 @@
+import pytest
+
+from chalicelib import orders
+from chalicelib.errors import InvalidRequest
+from chalicelib.model import Fit, Format, ResizeOrder
+
+PLACE = {"bucket": "photos", "key": "a.jpg"}
+
+
+def test_bucket_and_key_ask_for_the_whole_pipeline():
+    assert orders.parse(PLACE) == ResizeOrder(bucket="photos", key="a.jpg")
+
+
+def test_variants_by_name():
+    assert orders.parse(PLACE | {"variants": ["small", "large"]}).variants == ("small", "large")
+
+
+def test_an_adhoc_variant_is_named_by_its_parameters():
+    order = orders.parse(
+        PLACE | {"width": 320, "height": 240, "fit": "cover", "format": "webp", "quality": 70, "dest_key": "x.webp"}
+    )
+    assert order.adhoc is not None
+    assert order.adhoc.name == "w320-h240-fit-cover-webp-q70"
+    assert (order.adhoc.fit, order.adhoc.format, order.adhoc.quality) == (Fit.COVER, Format.WEBP, 70)
+    assert order.dest_key == "x.webp"
+
+
+def test_different_parameters_make_different_names_and_keys():
+    requests = [{"width": 10}, {"height": 10}, {"width": 10, "format": "png"}, {"width": 10, "quality": 10}]
+    specs = [orders.parse(PLACE | request).adhoc for request in requests]
+    assert len({spec.name for spec in specs if spec}) == len(requests)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"bucket": None}, "bucket"),
+        ({"bucket": "Not A Bucket"}, "bucket"),
+        ({"key": ""}, "key"),
+        ({"key": "é" * 600}, "key"),
+        ({"key": 7}, "key"),
+        ({"width": 0}, "width"),
+        ({"width": -5}, "width"),
+        ({"width": 10**9}, "width"),
+        ({"width": "100"}, "width"),
+        ({"width": 1.5}, "width"),
+        ({"width": True}, "width"),
+        ({"height": 0}, "height"),
+        ({"width": 10, "quality": 101}, "quality"),
+        ({"width": 10, "format": "tiff"}, "format"),
+        ({"width": 10, "fit": "crop"}, "fit"),
+        ({"width": 10, "fit": "cover"}, "height"),
+        ({"widht": 10}, "widht"),
+        ({"variants": []}, "variants"),
+        ({"variants": "small"}, "variants"),
+        ({"variants": [1]}, "variants[0]"),
+        ({"variants": ["small"], "width": 10}, "variants"),
+        ({"dest_key": "x"}, "dest_key"),
+    ],
+)
+def test_what_is_wrong_is_named(change, field):
+    with pytest.raises(InvalidRequest) as caught:
+        orders.parse(PLACE | change)
+    assert caught.value.field == field
+    assert field in str(caught.value)
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(InvalidRequest) as caught:
+        orders.parse({"bucket": "photos"})
+    assert caught.value.field == "key"
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 5])
+def test_a_document_that_is_no_object_is_refused(document):
+    with pytest.raises(InvalidRequest, match="object"):
+        orders.parse(document)

@@ -1,0 +1,181 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import pipelines
+from chalicelib.errors import InvalidRequest
+from chalicelib.model import Fit, Format, Pipeline, Position, Source, VariantSpec
+
+
+def parsed(text: str, folder: Path = Path()) -> Pipeline:
+    return pipelines.parse(tomllib.loads(text), name="mine", folder=folder)
+
+
+def problems(text: str, folder: Path = Path()) -> list[str]:
+    with pytest.raises(pipelines.PipelineError) as caught:
+        parsed(text, folder)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_default_pipeline_is_what_the_readme_says():
+    pipeline = pipelines.load("default")
+    assert [(spec.name, spec.width, spec.height, spec.fit, spec.format, spec.key) for spec in pipeline.variants] == [
+        ("thumbnail", 128, 128, Fit.INSIDE, "same", "{variant}/{key}"),
+        ("medium", 640, None, Fit.INSIDE, "same", "{variant}/{key}"),
+        ("large", 1280, None, Fit.INSIDE, "same", "{variant}/{key}"),
+    ]
+    assert pipeline.source == Source()
+
+
+def test_every_shipped_pipeline_loads():
+    for file in pipelines.PIPELINES.glob("*.toml"):
+        assert pipelines.load(file.stem).variants
+
+
+def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
+    (tmp_path / "logo.png").write_bytes(b"picture")
+    (tmp_path / "shop.toml").write_text(
+        """
+        [source]
+        prefix = "in/"
+        suffixes = [".JPG"]
+        [variants.card]
+        width = 300
+        height = 200
+        fit = "cover"
+        position = "attention"
+        format = "webp"
+        quality = 70
+        watermark = { image = "logo.png", opacity = 0.5 }
+        """
+    )
+    pipeline = pipelines.load(str(tmp_path / "shop.toml"))
+    (card,) = pipeline.variants
+    assert pipeline.name == "shop"
+    assert (card.fit, card.position, card.format, card.quality) == (Fit.COVER, Position.ATTENTION, Format.WEBP, 70)
+    assert card.watermark is not None
+    assert (card.watermark.image, card.watermark.opacity) == (b"picture", 0.5)
+
+
+def test_an_unknown_name_lists_the_ones_there_are():
+    with pytest.raises(pipelines.PipelineError, match="there are default"):
+        pipelines.load("nonsense")
+
+
+def test_text_that_is_no_toml_is_refused(tmp_path):
+    (tmp_path / "bad.toml").write_text("[variants")
+    with pytest.raises(pipelines.PipelineError, match=r"bad\.toml: not a TOML file"):
+        pipelines.load(str(tmp_path / "bad.toml"))
+
+
+def test_every_problem_is_listed_with_its_place():
+    found = problems(
+        """
+        [extra]
+        [source]
+        suffix = ".jpg"
+        [variants.small]
+        width = 0
+        height = "10"
+        fit = "crop"
+        quality = 101
+        background = "white"
+        colour = 1
+        key = "{size}/{key}"
+        [variants.box]
+        fit = "cover"
+        width = 10
+        """
+    )
+    assert [line.partition(": ")[0] for line in found] == [
+        "extra",
+        "source.suffix",
+        "variants.small.colour",
+        "variants.small.width",
+        "variants.small.height",
+        "variants.small.fit",
+        "variants.small.quality",
+        "variants.small.background",
+        "variants.small.key",
+        "variants.box",
+    ]
+    assert "got 101" in found[6]
+    assert "needs both width and height" in found[-1]
+
+
+def test_a_pipeline_without_variants_is_refused():
+    assert problems("[source]") == ["variants: expected at least one table such as [variants.thumbnail]"]
+
+
+def test_variants_that_would_overwrite_each_other_are_refused():
+    found = problems('[variants.a]\nkey = "{key}"\n[variants.b]\nkey = "{key}"')
+    assert found == ["variants.b.key: the same key as variants.a; put {variant} in both"]
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "fine"),
+    [
+        ("", "thumbnails/{key}", False),
+        ('exclude = ["thumbnails/"]', "thumbnails/{key}", True),
+        ('exclude = ["thumbnails/"]', "{variant}/{key}", False),
+        ('prefix = "in/"', "out/{key}", True),
+        ('prefix = "in/"', "in/small/{key}", False),
+        ('prefix = "in/"', "i{key}", False),
+    ],
+)
+def test_a_pipeline_that_could_trigger_itself_is_refused(source, key, fine):
+    text = f'[source]\n{source}\n[variants.small]\nbucket = "source"\nkey = "{key}"'
+    if fine:
+        assert parsed(text)
+    else:
+        assert "would trigger itself" in problems(text)[0]
+
+
+@given(st.text(), st.sampled_from(["in/", ""]))
+def test_what_the_check_lets_through_is_never_an_original(key, prefix):
+    pipeline = parsed(
+        f'[source]\nprefix = "{prefix}"\nexclude = ["in/t/"]\n[variants.a]\nbucket = "source"\nkey = "in/t/{{key}}"'
+    )
+    made = pipelines.variant_key(pipeline.variants[0], key[:200], image_id="", extension="jpg")
+    assert not pipelines.is_original(pipeline.source, made)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("a.jpg", True), ("a.JPEG", True), ("a/b.TiFf", True), ("notes.txt", False), ("jpg", False), ("folder/", False)],
+)
+def test_originals_are_told_by_suffix_in_any_case(key, expected):
+    assert pipelines.is_original(Source(), key) is expected
+
+
+def test_originals_are_told_by_prefix_and_exclusion():
+    source = Source(prefix="in/", exclude=("in/out/",))
+    assert pipelines.is_original(source, "in/a.jpg")
+    assert not pipelines.is_original(source, "a.jpg")
+    assert not pipelines.is_original(source, "in/out/a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{variant}/{key}", "small/a/b.c.png"),
+        ("{path}/{stem}-{variant}.{ext}", "a/b.c-small.webp"),
+        ("{image_id}/{name}", "ID/b.c.png"),
+    ],
+)
+def test_key_templates(template, expected):
+    spec = VariantSpec(name="small", key=template)
+    assert pipelines.variant_key(spec, "a/b.c.png", image_id="ID", extension="webp") == expected
+
+
+def test_a_key_that_looks_like_a_template_is_not_filled_in_twice():
+    spec = VariantSpec(name="small")
+    assert pipelines.variant_key(spec, "{variant}/{x}.png", image_id="", extension="png") == "small/{variant}/{x}.png"
+
+
+def test_a_key_longer_than_s3_allows_is_refused():
+    with pytest.raises(InvalidRequest, match="1032 bytes"):
+        pipelines.variant_key(VariantSpec(name="small"), "é" * 513, image_id="", extension="png")
