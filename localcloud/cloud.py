@@ -60,21 +60,20 @@ def start(home: Home, port: int) -> Cloud:
         )
     stop(home)
     home.scratch.mkdir(parents=True)
-    with home.log.open("w") as log:
-        process = subprocess.Popen(
-            [str(venvs.python(venvs.CLOUD)), "-m", "localcloud.server"],
-            cwd=ROOT,
-            env=_server_environment(home, port),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    cloud = Cloud(process.pid, port)
+    server = [str(venvs.python(venvs.CLOUD)), "-m", "localcloud.server"]
+    shell = subprocess.run(
+        ["sh", "-c", '"$@" >"$0" 2>&1 </dev/null & echo $!', str(home.log), *server],
+        cwd=ROOT,
+        env=_server_environment(home, port),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        check=True,
+    )
+    cloud = Cloud(int(shell.stdout), port)
     home.state.write_text(json.dumps({"pid": cloud.pid, "port": cloud.port}) + "\n")
     deadline = time.monotonic() + START_SECONDS
     while not _answers(cloud):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if not _is_alive(cloud.pid) or time.monotonic() > deadline:
             tail = log_tail(home)
             stop(home)
             raise LocalCloudError(f"the local cloud did not come up; the end of {home.log}:\n{tail}")
@@ -156,6 +155,14 @@ def _answers(cloud: Cloud) -> bool:
         return False
 
 
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _is_ours(pid: int) -> bool:
     """Tell our cloud from a process that got its number later."""
     if Path("/proc/self/cmdline").exists():
@@ -168,13 +175,14 @@ def _is_ours(pid: int) -> bool:
 
 
 def _end(pid: int) -> None:
-    """End the cloud's whole session: it leads a process group of its own, its workers are in it."""
-    os.killpg(pid, signal.SIGTERM)
+    """End the cloud's whole process group, the Lambda workers in it too."""
+    group = os.getpgid(pid)
+    os.killpg(group, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while _is_ours(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     try:
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return
 

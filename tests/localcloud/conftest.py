@@ -1,0 +1,63 @@
+"""Small functions on the session's cloud."""
+
+import io
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cloud import Client, eventually
+
+REPORT = """
+import json, os, time, uuid, boto3
+s3 = boto3.client("s3")
+def report(what):
+    name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+    s3.put_object(Bucket="reports", Key=f"{name}/{uuid.uuid4()}", Body=json.dumps(what).encode())
+"""
+
+
+class Function:
+    """A function under test; what it hands to `report(...)` can be read here."""
+
+    def __init__(self, client: Client, name: str, body: str) -> None:
+        self.name, self.s3, self.lambda_ = name, client.of("s3"), client.of("lambda")
+        self.s3.create_bucket(Bucket="reports")
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("index.py", REPORT + body)
+        self.arn = self.lambda_.create_function(
+            FunctionName=name,
+            Runtime=f"python3.{sys.version_info.minor}",
+            Role="arn:aws:iam::000000000000:role/none",
+            Handler="index.handler",
+            Code={"ZipFile": archive.getvalue()},
+            Timeout=20,
+        )["FunctionArn"]
+        eventually(lambda: self.lambda_.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
+
+    def invoke(self, event: Any, *, asynchronously: bool = False) -> Any:
+        kind = "Event" if asynchronously else "RequestResponse"
+        answer = self.lambda_.invoke(FunctionName=self.name, InvocationType=kind, Payload=json.dumps(event))
+        text = answer["Payload"].read()
+        return json.loads(text) if text else None
+
+    def reports(self) -> list[Any]:
+        found = self.s3.list_objects_v2(Bucket="reports", Prefix=f"{self.name}/").get("Contents", [])
+        bodies = [self.s3.get_object(Bucket="reports", Key=entry["Key"])["Body"].read() for entry in found]
+        return [json.loads(body) for body in bodies]
+
+    def wait_for(self, count: int) -> list[Any]:
+        """Wait for as many reports, and then for whether more would come."""
+        eventually(lambda: len(self.reports()) >= count)
+        time.sleep(0.5)
+        return self.reports()
+
+
+@pytest.fixture
+def function(client: Client) -> Callable[[str, str], Function]:
+    return lambda name, body: Function(client, name, body)
