@@ -5,6 +5,7 @@ import io
 from PIL import Image, ImageCms
 
 from chalicelib.errors import InvalidRequest
+from chalicelib.imaging.resample import premultiplied, straight
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -24,44 +25,32 @@ def parse(text: str) -> Colour:
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """`image` in a mode that can be scaled: L, RGB, RGBa (premultiplied) or CMYK; itself where it is in one already.
+    """`image` in a mode that can be scaled: L, RGB, RGBa (premultiplied) or CMYK; it may be the same object, changed.
 
     16-bit grey is scaled, not clipped. An alpha channel that is opaque throughout is dropped.
     """
-    if image.mode in {"L", "RGB"} and image.has_transparency_data:
-        image = image.convert("RGBA")
-    match image.mode:
-        case "L" | "RGB" | "CMYK" | "RGBa":
-            return image
-        case "RGBA" | "LA" | "PA" | "La":
-            return _premultiplied(image)
-        case "P":
-            return _premultiplied(image) if image.has_transparency_data else image.convert("RGB")
-        case "1":
-            return image.convert("L")
-        case "LAB":
-            return _from_lab(image)
-        case "I" | "F":
-            return _scaled_grey(image)
-        case mode if mode.startswith("I;16"):
-            return _scaled_grey(image.convert("I"))
-        case _:
-            return image.convert("RGB")
+    if image.has_transparency_data:
+        return _premultiplied(image if image.mode == "RGBA" else image.convert("RGBA"))
+    if image.mode in {"L", "RGB", "CMYK"}:
+        return image
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return _scaled_grey(image if image.mode == "F" else image.convert("I"))
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _premultiplied(image: Image.Image) -> Image.Image:
-    straight = image if image.mode == "RGBA" else image.convert("RGBA")
-    if straight.getextrema()[3] == (255, 255):
-        return straight.convert("RGB")
-    return straight.convert("RGBa")
+    opaque = image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if opaque else premultiplied(image)
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Grey of 8 bits from whole numbers or floats, whose white is told by the largest value: 1, 255, 65,535 or itself."""
+    """Grey of 8 bits from whole numbers or floats; the largest value tells what white is: 1, 255, 65,535 or itself."""
     _, largest = image.getextrema()
     assert isinstance(largest, int | float)
-    floats = (1.0, 255.0, 65_535.0) if image.mode == "F" else (65_535.0,)
-    white = next((white for white in floats if largest <= white), float(largest))
+    known = (1.0, 255.0, 65_535.0) if image.mode == "F" else (65_535.0,)
+    white = next((white for white in known if largest <= white), float(largest))
     return image.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
 
 
@@ -91,15 +80,15 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if _is_srgb(source):
         return image
-    straight = image.convert("RGBA") if image.mode == "RGBa" else image
-    mode = "RGBA" if straight.mode == "RGBA" else "RGB"
+    colours = straight(image) if image.mode == "RGBa" else image
+    mode = "RGBA" if colours.mode == "RGBA" else "RGB"
     converted = ImageCms.profileToProfile(
-        straight, source, ImageCms.createProfile("sRGB"), renderingIntent=_INTENT, outputMode=mode, flags=_FLAGS
+        colours, source, ImageCms.createProfile("sRGB"), renderingIntent=_INTENT, outputMode=mode, flags=_FLAGS
     )
     assert converted is not None
     if image.mode == "L":
         return converted.convert("L")
-    return converted.convert("RGBa") if image.mode == "RGBa" else converted
+    return premultiplied(converted) if image.mode == "RGBa" else converted
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:

@@ -19,13 +19,11 @@ from chalicelib.errors import (
 from chalicelib.imaging import animation, headers, metadata
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.metadata import Tags
+from chalicelib.imaging.pyramid import SIDEWAYS
 from chalicelib.model import Limits, Size
 
 SHRINK_MARGIN = 1.5
 """How much larger than the largest variant a JPEG is decoded at least; below, shrinking on load costs fidelity."""
-
-SIDEWAYS = frozenset({5, 6, 7, 8})
-"""The EXIF orientations that swap width and height."""
 
 _DECODERS = {
     "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),

@@ -6,6 +6,7 @@ from chalicelib.imaging import geometry, hashes, metadata
 from chalicelib.imaging.decode import Original
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.pyramid import Pyramid
+from chalicelib.imaging.resample import straight
 from chalicelib.model import OriginalInfo, Placeholder, Size
 
 
@@ -27,7 +28,7 @@ def thumbnail(pyramid: Pyramid) -> Image.Image:
     """The whole picture within hashes.THUMBNAIL_SIDE, in RGB or RGBA."""
     size = geometry.inside(pyramid.original, Size(hashes.THUMBNAIL_SIDE, hashes.THUMBNAIL_SIDE))
     drawn = pyramid.draw(Box(0, 0, *pyramid.original), size)
-    return drawn.convert("RGBA" if drawn.mode == "RGBa" else "RGB")
+    return straight(drawn) if drawn.mode == "RGBa" else drawn.convert("RGB")
 
 
 def placeholder(small: Image.Image) -> Placeholder:

@@ -22,6 +22,9 @@ CONTENT_TYPES = {
 QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 60, Format.PNG: 100, Format.GIF: 100}
 """The default of each format. For PNG and GIF it is the share of 256 colours; a PNG at 100 keeps all its colours."""
 
+PALETTE_QUALITY = 99
+"""The highest quality at which a PNG has a palette."""
+
 MAX_SIDE = {Format.JPEG: 65_535, Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.AVIF: 16_384, Format.GIF: 65_535}
 
 AVIF_SPEED = 8
@@ -44,50 +47,48 @@ def encode(film: Film, spec: VariantSpec, target: Format, kept: Kept, *, palette
     """The file of a variant; at the best quality that `spec.max_bytes` allows where that is given.
 
     Frames are in L, RGB or RGBA. `palette` asks for a PNG of at most 256 colours, as the original had. Raises
-    VariantTooLarge when even quality 1 has more than `max_bytes`, or quality is no matter and it has.
+    VariantTooLarge when even quality 1 has more than `max_bytes`, or when lossless leaves no choice and it has.
     """
     import_module(_PLUGINS[target])
     best = QUALITY[target] if spec.quality is None else spec.quality
-    if palette and target is Format.PNG and not spec.lossless and spec.quality is None:
-        best = 99
+    if palette and target is Format.PNG and spec.quality is None and not spec.lossless:
+        best = min(best, PALETTE_QUALITY)
 
     def at(quality: int) -> bytes:
-        return _save(film, target, kept, quality=quality, lossless=spec.lossless)
+        return _save(film, spec, target, kept, quality)
 
     if spec.max_bytes is None:
         return at(best)
-    adjustable = not spec.lossless
-    return _fitting(at, best if adjustable else 1, spec.max_bytes)
+    return _fitting(at, best, spec.max_bytes, lowest=best if spec.lossless else 1)
 
 
-def _fitting(at: Callable[[int], bytes], best: int, room: int) -> bytes:
-    """The file of the highest quality, up to `best`, that has at most `room` bytes; bytes grow with quality.
+def _fitting(at: Callable[[int], bytes], best: int, room: int, *, lowest: int) -> bytes:
+    """The file of the highest quality, `lowest` to `best`, that has at most `room` bytes; bytes grow with quality.
 
     Bisection between a quality that fits and one that does not: seven encodes at most after the first.
     """
-    fits, data = 0, b""
-    too_large, first = best, at(best)
-    if len(first) <= room:
-        return first
+    data = at(best)
+    if len(data) <= room:
+        return data
+    fits, too_large, found = lowest - 1, best, b""
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
-        tried = at(middle)
-        if len(tried) <= room:
-            fits, data = middle, tried
+        data = at(middle)
+        if len(data) <= room:
+            fits, found = middle, data
         else:
             too_large = middle
-    if not fits:
+    if not found:
         raise VariantTooLarge(f"No quality makes the variant fit in {room:,} bytes")
-    return data
+    return found
 
 
-def _save(film: Film, target: Format, kept: Kept, *, quality: int, lossless: bool) -> bytes:
+def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: int) -> bytes:
     frames = film.frames
-    if target is Format.GIF or (target is Format.PNG and quality < 100 and not lossless):
-        frames = [
-            _with_palette(frame, max(2, 256 * quality // 100), hard_alpha=target is Format.GIF) for frame in frames
-        ]
-    options = _OPTIONS[target](quality, lossless) | _metadata(target, kept)
+    if target is Format.GIF or (target is Format.PNG and quality < QUALITY[target] and not spec.lossless):
+        colours = max(2, 256 * quality // 100)
+        frames = [_with_palette(frame, colours, hard_alpha=target is Format.GIF) for frame in frames]
+    options = _options(spec, target, quality) | _metadata(target, kept)
     if film.moves:
         options |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
     out = io.BytesIO()
@@ -95,35 +96,21 @@ def _save(film: Film, target: Format, kept: Kept, *, quality: int, lossless: boo
     return out.getvalue()
 
 
-def _jpeg(quality: int, _: bool) -> Options:
-    return {"quality": quality, "progressive": True, "optimize": True}
-
-
-def _png(_: int, __: bool) -> Options:
-    return {"compress_level": PNG_COMPRESSION}
-
-
-def _webp(quality: int, lossless: bool) -> Options:
-    return {"quality": quality, "lossless": lossless, "method": WEBP_METHOD}
-
-
-def _avif(quality: int, lossless: bool) -> Options:
-    if lossless:
-        return {"quality": 100, "subsampling": "4:4:4", "speed": AVIF_SPEED}
-    return {"quality": quality, "speed": AVIF_SPEED}
-
-
-def _gif(_: int, __: bool) -> Options:
-    return {}
-
-
-_OPTIONS: dict[Format, Callable[[int, bool], Options]] = {
-    Format.JPEG: _jpeg,
-    Format.PNG: _png,
-    Format.WEBP: _webp,
-    Format.AVIF: _avif,
-    Format.GIF: _gif,
-}
+def _options(spec: VariantSpec, target: Format, quality: int) -> Options:
+    """What Pillow's encoder of the format is told."""
+    match target:
+        case Format.JPEG:
+            return {"quality": quality, "progressive": spec.progressive}
+        case Format.PNG:
+            return {"compress_level": PNG_COMPRESSION}
+        case Format.WEBP:
+            return {"quality": quality, "lossless": spec.lossless, "method": WEBP_METHOD}
+        case Format.AVIF if spec.lossless:
+            return {"quality": 100, "subsampling": "4:4:4", "speed": AVIF_SPEED}
+        case Format.AVIF:
+            return {"quality": quality, "speed": AVIF_SPEED}
+        case Format.GIF:
+            return {}
 
 
 def _metadata(target: Format, kept: Kept) -> Options:
@@ -149,7 +136,7 @@ def _timing(film: Film, target: Format) -> Options:
 
 
 def _with_palette(image: Image.Image, colours: int, *, hard_alpha: bool) -> Image.Image:
-    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or transparent, as in a GIF."""
+    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or clear, as in a GIF."""
     if image.mode != "RGBA":
         rgb = image.convert("RGB")
         palette = rgb.quantize(colours, Image.Quantize.MEDIANCUT)

@@ -4,6 +4,7 @@ import base64
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from operator import mul
 
 from PIL import Image
@@ -85,7 +86,7 @@ def perceptual_hash(image: Image.Image) -> str:
     solid = colour.flattened(image, colour.WHITE) if image.mode == "RGBA" else image
     grey = solid.convert("L").resize((9, 8), Image.Resampling.BOX).tobytes()
     rows = [grey[at : at + 9] for at in range(0, 72, 9)]
-    bits = [left < right for row in rows for left, right in zip(row[:-1], row[1:], strict=True)]
+    bits = [left < right for row in rows for left, right in pairwise(row)]
     return f"{sum(bit << 63 - place for place, bit in enumerate(bits)):016x}"
 
 

@@ -10,12 +10,22 @@ from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 
 READABLE = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP or HEIC"
 
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"BM", "bmp"),
+)
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
 MAX_SCANNED_PIXELS = 2_000_000_000
+"""Pixels times scans of a JPEG: a hundred scans of 20 megapixels, where encoders write one to a dozen."""
 
 
 class Header(NamedTuple):
@@ -28,26 +38,17 @@ class Header(NamedTuple):
 
 def sniff(data: bytes) -> str:
     """The name of the format that the bytes are in; UnsupportedFormat when it is none on the allow-list."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
+    for signature, name in _SIGNATURES:
+        if data.startswith(signature):
+            return name
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "tiff"
-    if data.startswith(b"BM"):
-        return "bmp"
-    if data[4:8] == b"ftyp":
-        brands = _brands(data)
-        if brands & _AVIF_BRANDS:
-            return "avif"
-        if brands & _HEIC_BRANDS:
-            return "heic"
+    brands = _brands(data) if data[4:8] == b"ftyp" else set()
+    for known, name in ((_AVIF_BRANDS, "avif"), (_HEIC_BRANDS, "heic")):
+        if brands & known:
+            return name
     raise UnsupportedFormat(
-        f"The bytes are no image that can be read: expected {READABLE}, they start {data[:8].hex(' ')}"
+        f"The bytes are no image that can be read: expected {READABLE}, got {data[:8].hex(' ')} ..."
     )
 
 
@@ -99,7 +100,7 @@ def _jpeg_frame(data: bytes, at: int, marker: int) -> Header:
         raise UnsupportedFormat("The JPEG is lossless or hierarchical: expected baseline, extended or progressive")
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
-    scans = data.count(b"\xff\xda", at)
+    scans = data.count(b"\xff\xda\0", at)
     if width * height * scans > MAX_SCANNED_PIXELS:
         raise ImageTooLarge(f"The JPEG has {width} x {height} pixels in {scans} scans, too many to go through")
     return Header(width, height)
@@ -107,35 +108,23 @@ def _jpeg_frame(data: bytes, at: int, marker: int) -> Header:
 
 def _png(data: bytes) -> Header:
     """Walk the chunks (PNG, third edition, 5.3); an APNG's frames are counted by their control chunks."""
-    width = height = frames = 0
-    ended = False
-    for kind, at, _ in _png_chunks(data):
-        if kind == b"IHDR":
-            width, height = _u32(data, at), _u32(data, at + 4)
-        elif kind == b"fcTL":
-            frames += 1
-        elif kind == b"IEND":
-            ended = True
-            break
-    if not ended:
-        raise CorruptImage("The png file is truncated: it has no end chunk")
+    kinds = [kind for kind, _ in _png_chunks(data)]
+    if not kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
+        raise CorruptImage("The png file is truncated: its chunks do not run from header to end")
+    width, height = _u32(data, 16), _u32(data, 20)
     if width * height == 0:
         raise CorruptImage("The png file says that it has no pixels")
-    return Header(width, height, max(frames, 1) if _is_animated_png(data) else 1)
+    return Header(width, height, max(kinds.count(b"fcTL"), 1) if b"acTL" in kinds else 1)
 
 
-def _is_animated_png(data: bytes) -> bool:
-    return any(kind == b"acTL" for kind, _, _ in _png_chunks(data))
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = 8
-    while at + 12 <= len(data):
-        length = _u32(data, at)
-        if at + 12 + length > len(data):
-            return
-        yield data[at + 4 : at + 8], at + 8, length
-        at += 12 + length
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The kind and place of each whole chunk, up to the end chunk."""
+    at, kind = 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        kind, next_at = data[at + 4 : at + 8], at + 12 + _u32(data, at)
+        if next_at <= len(data):
+            yield kind, at
+        at = next_at
 
 
 def _webp(data: bytes) -> Header:

@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image, ImageFile
 from PIL.ExifTags import IFD, Base
 
+from chalicelib.errors import PermanentError
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.model import Metadata, VariantSpec
 
@@ -65,7 +66,7 @@ def read(file: ImageFile.ImageFile) -> Tags:
         with named_errors("exif"):
             exif = Image.Image.getexif(file)
             exif.get_ifd(IFD.Exif)
-    except Exception:
+    except PermanentError:
         exif = Image.Exif()
     return Tags(exif, xmp if isinstance(xmp, bytes) else b"")
 
@@ -105,7 +106,7 @@ def _copyright(tags: Tags) -> bytes:
 
 
 def _all_exif(tags: Tags, *, gps: bool) -> bytes:
-    """EXIF without orientation and maker's note, whose offsets would point nowhere, and without GPS unless asked for."""
+    """EXIF without orientation, without maker's note, whose offsets would be wrong, and without GPS unless asked."""
     chosen = Image.Exif()
     chosen.load(tags.exif.tobytes())
     chosen.pop(Base.Orientation, None)
@@ -128,7 +129,7 @@ def _bounded(block: bytes) -> bytes:
 
 
 def _taken_at(details: dict[int, Any]) -> str:
-    """`2024:05:01 12:00:00` and `+02:00` as `2024-05-01T12:00:00+02:00`; without an offset, as the camera's clock said."""
+    """`2024:05:01 12:00:00` and `+02:00` as `2024-05-01T12:00:00+02:00`; without an offset, as the camera's clock."""
     stamp = _text(details.get(Base.DateTimeOriginal))
     if not re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d", stamp):
         return ""

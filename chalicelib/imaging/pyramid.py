@@ -23,6 +23,13 @@ _TURNS = {
 }
 """What makes a picture of each EXIF orientation upright (Exif 2.32, 4.6.4, tag 0x0112)."""
 
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""The orientations whose rows are stored as columns."""
+
+_RIGHT_TO_LEFT = frozenset({2, 3, 7, 8})
+_BOTTOM_TO_TOP = frozenset({3, 4, 6, 7})
+"""The orientations whose first stored column, or row, is the last one of what it shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -36,7 +43,7 @@ class Level:
     def size(self) -> Size:
         """Upright."""
         width, height = self.image.size
-        return Size(height, width) if self.turn >= 5 else Size(width, height)
+        return Size(height, width) if self.turn in SIDEWAYS else Size(width, height)
 
 
 @dataclass(slots=True)
@@ -82,7 +89,7 @@ class Pyramid:
 
 
 def _drawn(level: Level, area: Area, size: Size) -> Image.Image:
-    raw_size = (size.height, size.width) if level.turn >= 5 else size
+    raw_size = (size.height, size.width) if level.turn in SIDEWAYS else size
     whole = area == (0, 0, *level.image.size)
     unscaled = whole and raw_size == level.image.size
     image = level.image.copy() if unscaled else resample(level.image, Size(*raw_size), area)
@@ -93,23 +100,13 @@ def _drawn(level: Level, area: Area, size: Size) -> Image.Image:
 def _area(box: Box, original: Size, level: Level) -> Area:
     """`box`, in pixels of the upright original, as an area of the level's image as stored."""
     across, down = level.size.width / original.width, level.size.height / original.height
-    left, top, right, bottom = box.left * across, box.top * down, box.right * across, box.bottom * down
-    right, bottom = min(right, level.size.width), min(bottom, level.size.height)
-    width, height = level.size
-    match level.turn:
-        case 2:
-            return width - right, top, width - left, bottom
-        case 3:
-            return width - right, height - bottom, width - left, height - top
-        case 4:
-            return left, height - bottom, right, height - top
-        case 5:
-            return top, left, bottom, right
-        case 6:
-            return top, width - right, bottom, width - left
-        case 7:
-            return height - bottom, width - right, height - top, width - left
-        case 8:
-            return height - bottom, left, height - top, right
-        case _:
-            return left, top, right, bottom
+    columns = box.left * across, min(box.right * across, level.size.width)
+    rows = box.top * down, min(box.bottom * down, level.size.height)
+    if level.turn in SIDEWAYS:
+        columns, rows = rows, columns
+    width, height = level.image.size
+    if level.turn in _RIGHT_TO_LEFT:
+        columns = width - columns[1], width - columns[0]
+    if level.turn in _BOTTOM_TO_TOP:
+        rows = height - rows[1], height - rows[0]
+    return columns[0], rows[0], columns[1], rows[1]

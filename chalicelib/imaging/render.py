@@ -135,7 +135,7 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
 def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]) -> tuple[list[Film], Image.Image]:
     """The film of each job, in their order, and a thumbnail of the first frame."""
     films = [Film([], [], original.plays) for _ in jobs]
-    thumbnails = []
+    thumbnails: list[Image.Image] = []
     moving = original.frames > 1 and any(job.format in MOVING for job in jobs)
     for frame in decode.decode_frames(original, _wanted(original.size, jobs), only_first=not moving):
         checkpoint()

@@ -1,11 +1,13 @@
-"""Scaling: one function, which hides whether SIMD code or Pillow does it."""
+"""Scaling, and what alpha needs before and after it; here alone is known whether SIMD code or Pillow does it."""
 
 from PIL import Image
 
 from chalicelib.model import Size
 
 try:
-    from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
+    from cykooz_resizer.alpha import AlphaMulDiv
+    from cykooz_resizer.resize import Resizer
+    from cykooz_resizer.structs import CropBox, FilterType, ResizeAlg, ResizeOptions
 except ImportError:
     HAS_SIMD = False
 else:
@@ -31,5 +33,18 @@ def resample(image: Image.Image, size: Size, area: Area | None = None, *, simd: 
         resize_alg=ResizeAlg.convolution(FilterType.lanczos3),
         crop_box=CropBox(left, top, right - left, bottom - top),
     )
-    Resizer().resize_pil(image, scaled, options)
+    Resizer().resize_pil(image, scaled, options)  # type: ignore[no-untyped-call]
     return scaled
+
+
+def premultiplied(image: Image.Image, *, simd: bool = HAS_SIMD) -> Image.Image:
+    """`image` (RGBA) with colour multiplied by alpha (RGBa), which may be the same object, changed."""
+    if not simd:
+        return image.convert("RGBa")
+    AlphaMulDiv().multiply_alpha_pil_inplace(image)  # type: ignore[no-untyped-call]
+    return image
+
+
+def straight(image: Image.Image, *, simd: bool = HAS_SIMD) -> Image.Image:
+    """A new image (RGBA) of `image` (RGBa), with colour divided by alpha again."""
+    return AlphaMulDiv().divide_alpha_pil(image) if simd else image.convert("RGBA")  # type: ignore[no-untyped-call]

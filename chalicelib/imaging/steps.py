@@ -1,4 +1,4 @@
-"""What happens to a variant between scaling and encoding: a list of small functions, each idle unless it is asked for."""
+"""What happens to a variant between scaling and encoding: a list of small functions, each idle unless asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 from chalicelib.imaging import colour, geometry
 from chalicelib.imaging.geometry import Plan
-from chalicelib.imaging.resample import resample
+from chalicelib.imaging.resample import resample, straight
 from chalicelib.model import Format, Size, VariantSpec, Watermark
 
 SHARPEN_PERCENT = 80
@@ -45,8 +45,8 @@ def finish(image: Image.Image, job: Job) -> Image.Image:
     return image
 
 
-def straighten_alpha(image: Image.Image, _: Job) -> Image.Image:
-    return image.convert("RGBA") if image.mode == "RGBa" else image
+def straighten(image: Image.Image, _: Job) -> Image.Image:
+    return straight(image) if image.mode == "RGBa" else image
 
 
 def sharpen(image: Image.Image, job: Job) -> Image.Image:
@@ -100,7 +100,8 @@ def flatten(image: Image.Image, job: Job) -> Image.Image:
         return image
     if not job.holds_alpha:
         return colour.flattened(image, job.background)
-    return image.convert("RGB") if image.getextrema()[3] == (255, 255) else image
+    opaque = image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if opaque else image
 
 
-STEPS: tuple[Step, ...] = (straighten_alpha, sharpen, pad, watermark, flatten)
+STEPS: tuple[Step, ...] = (straighten, sharpen, pad, watermark, flatten)
