@@ -1,0 +1,104 @@
+"""`python -m bench`: every engine on every case, as a table, as JSON and, when asked, as a chart."""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import cases, chart, node, sources
+from bench.cases import SIDES, Case
+from bench.engines import ENGINES, Engine
+from bench.progress import Progress
+from bench.report import report
+from bench.results import Cell, Results
+from bench.runner import ROOT, EngineFailed, Run, allocator_settings, measure, spawns
+from bench.scoring import score
+
+CACHE = ROOT / ".local" / "bench"
+PACKAGES = ("pillow", "cykooz.resizer", "pyvips-binary", "ssimulacra2")
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    chosen = _chosen_cases(options)
+    engines, modules, notes = _chosen_engines(options.engine)
+    environment = allocator_settings()
+    progress = Progress(len(chosen))
+    for case in chosen:
+        progress.advance(f"{case.name}: source")
+        sources.ensure(case)
+    progress.close()
+    rounds, repeats = (1, 2) if options.quick else (3, 3)
+    with TemporaryDirectory(dir=CACHE) as folder:
+        run = Run(rounds=rounds, repeats=repeats, folder=Path(folder), modules=modules, environment=environment)
+        cells = _measured_and_scored(chosen, engines, run)
+    results = Results(about=_about(run), notes=notes, sides=SIDES, cells=cells)
+    print(report(results))
+    (CACHE / "results.json").write_text(results.to_json())
+    if options.chart:
+        options.chart.write_text(chart.svg(results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--images", type=Path, metavar="DIR", help="measure the pictures in DIR instead of ours")
+    parser.add_argument("--only", nargs="+", default=(), metavar="CASE", help="cases whose name has one of these in it")
+    parser.add_argument("--engine", nargs="+", choices=[engine.name for engine in ENGINES], help="these engines only")
+    parser.add_argument("--quick", action="store_true", help="a few cases and repeats: rough, for development")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="also draw an SVG")
+    return parser
+
+
+def _chosen_cases(options: argparse.Namespace) -> tuple[Case, ...]:
+    found = cases.of_folder(options.images) if options.images else cases.standard(CACHE / "sources")
+    chosen = cases.select(found, options.only)
+    if options.quick and not options.images and not options.only:
+        chosen = tuple(case for case in chosen if case.name in cases.QUICK)
+    if not chosen:
+        sys.exit(f"no case matches; there are: {', '.join(case.name for case in found) or 'none'}")
+    return chosen
+
+
+def _chosen_engines(names: Sequence[str] | None) -> tuple[list[Engine], Path | None, tuple[str, ...]]:
+    """The engines that can run here, sharp's node_modules, and what to say of those that cannot."""
+    engines = [engine for engine in ENGINES if not names or engine.name in names]
+    without_node = [engine for engine in engines if not engine.mode]
+    if engines == without_node:
+        return engines, None, ()
+    try:
+        return engines, node.install(CACHE / "node"), ()
+    except node.NoSharp as error:
+        return without_node, None, (f"sharp is left out: {error}",)
+
+
+def _measured_and_scored(chosen: Sequence[Case], engines: Sequence[Engine], run: Run) -> tuple[Cell, ...]:
+    progress = Progress(spawns(chosen, engines, run) + len(chosen) * len(engines))
+    try:
+        cells = measure(chosen, engines, run, progress.advance)
+        return score(cells, chosen, run.folder, progress.advance)
+    except EngineFailed as error:
+        sys.exit(f"\n{error}")
+    finally:
+        progress.close()
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What somebody needs to know to get the same numbers."""
+    packages = {name: metadata.version(name) for name in PACKAGES}
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        **packages,
+        **({"sharp": node.version(run.modules)} if run.modules else {}),
+        "processes, repeats in each": f"{run.rounds}, {run.repeats}",
+        "environment of every engine": " ".join(f"{name}={value}" for name, value in run.environment.items()),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Runs engines in processes of their own and gathers what they used and made."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.cases import SIDES, Case
+from bench.engines import FLOOR, Engine
+from bench.job import Job, Measurement
+from bench.results import Cell
+
+ROOT = Path(__file__).resolve().parent.parent
+CHALICE_CONFIG = ROOT / ".chalice" / "config.json"
+SHARP_SCRIPT = ROOT / "bench" / "engines" / "sharp.mjs"
+
+Advance = Callable[[str], None]
+
+
+class EngineFailed(Exception):
+    """An engine's process ended with an error; the message has what it wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How much is measured, and where: variants go to `folder`; `modules` is sharp's node_modules, None without node.
+
+    Each case runs `rounds` processes an engine, each with `repeats` measured repetitions after one that is not.
+    `environment` is what every engine is given, Halftone or not.
+    """
+
+    rounds: int
+    repeats: int
+    folder: Path
+    modules: Path | None
+    environment: dict[str, str]
+
+
+def allocator_settings(config: Path = CHALICE_CONFIG) -> dict[str, str]:
+    """The MALLOC_* variables of every deployed function, from Chalice's configuration file."""
+    variables: dict[str, str] = json.loads(config.read_text()).get("environment_variables", {})
+    return {name: value for name, value in variables.items() if name.startswith("MALLOC_")}
+
+
+def spawns(cases: Sequence[Case], engines: Sequence[Engine], run: Run) -> int:
+    """How often `measure` will call `advance`."""
+    return len(cases) * sum(run.rounds + (engine is not FLOOR) for engine in engines)
+
+
+def measure(cases: Sequence[Case], engines: Sequence[Engine], run: Run, advance: Advance) -> tuple[Cell, ...]:
+    """Every engine on every case, without scores; `advance` is told of each process before it starts.
+
+    Engines take turns within a case (A B C, A B C), so that a machine that speeds up or slows down does it to all.
+    Then each makes its variants once more as PNG, unmeasured: they show the resampler without the codec.
+    """
+    return tuple(cell for case in cases for cell in _measure_case(case, engines, run, advance))
+
+
+def variant_path(folder: Path, case: str, engine: str, side: int, output: str) -> Path:
+    """Where an engine's variant of a case is found after `measure`."""
+    return folder / case / engine / f"{side}.{output}"
+
+
+def _measure_case(case: Case, engines: Sequence[Engine], run: Run, advance: Advance) -> list[Cell]:
+    taken: dict[str, list[Measurement]] = {engine.name: [] for engine in engines}
+    for _ in range(run.rounds):
+        for engine in engines:
+            advance(f"{case.name}: {engine.title}")
+            taken[engine.name].append(_spawn(engine, _job(case, engine, run), run))
+    for engine in engines:
+        if engine is not FLOOR:
+            advance(f"{case.name}: {engine.title}, without loss")
+            _spawn(engine, replace(_job(case, engine, run), output="png", quality=None, repeats=0), run)
+    return [_cell(case, engine, taken[engine.name], run) for engine in engines]
+
+
+def _job(case: Case, engine: Engine, run: Run) -> Job:
+    folder = run.folder / case.name / engine.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Job(
+        source=str(case.source),
+        source_format=case.source_format,
+        output=case.output,
+        quality=case.quality,
+        sides=SIDES,
+        folder=str(folder),
+        repeats=run.repeats,
+    )
+
+
+def _spawn(engine: Engine, job: Job, run: Run) -> Measurement:
+    if engine.mode:
+        command = ["node", str(SHARP_SCRIPT), str(run.modules), engine.mode, job.to_json()]
+    else:
+        command = [sys.executable, "-m", "bench.engines.child", engine.module, job.to_json()]
+    environment = {**os.environ, **run.environment}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EngineFailed(f"{engine.title} on {job.source} to {job.output}:\n{done.stderr.strip()}")
+    return Measurement.from_json(done.stdout)
+
+
+def _cell(case: Case, engine: Engine, taken: Sequence[Measurement], run: Run) -> Cell:
+    files = [variant_path(run.folder, case.name, engine.name, side, case.output) for side in SIDES]
+    return Cell(
+        case=case.name,
+        source_format=case.source_format,
+        output=case.output,
+        engine=engine.name,
+        cpu_ms=tuple(milliseconds for one in taken for milliseconds in one.cpu_ms),
+        idle_kib=min(one.idle_kib for one in taken),
+        peak_kib=tuple(one.peak_kib for one in taken),
+        bytes=tuple(file.stat().st_size for file in files),
+    )
