@@ -104,7 +104,7 @@ class Deployed:
         """Wait for the record to have this status."""
         return eventually(lambda: (item := self.item(image_id)).get("status") == status and item)
 
-    def keys(self) -> set[str]:
+    def variant_keys(self) -> set[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.dest)
         return {found["Key"] for page in pages for found in page.get("Contents", [])}
 

@@ -1,0 +1,87 @@
+"""What `chalice deploy` uploaded: opened, and imported with nothing but what a Lambda function has."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from localcloud import venvs
+from localcloud.home import Home
+from tests.cloud import Deployed
+
+pytestmark = pytest.mark.packaging
+
+ABI = f"cpython-{sys.version_info.major}{sys.version_info.minor}-"
+MEGABYTE = 1_000_000
+
+USE = """
+import io, sys
+from PIL import Image, features
+import cykooz_resizer, msgspec, aws_lambda_powertools, app
+assert features.check("webp") and features.check("avif") and features.check("jpg")
+assert features.check_feature("libjpeg_turbo")
+for module in (Image, cykooz_resizer, msgspec, aws_lambda_powertools, app):
+    assert module.__file__.startswith(sys.argv[1]), module.__file__
+"""
+
+
+@pytest.fixture(scope="module")
+def archives(deployed: Deployed, home: Home) -> tuple[Path, Path]:
+    """Path of the app's zip and of the layer's; asking for `deployed` is what builds them."""
+    assert deployed.api
+    (layer,) = (home.app / ".chalice" / "deployments").glob("*managed-layer*.zip")
+    (app,) = set((home.app / ".chalice" / "deployments").glob("*.zip")) - {layer}
+    return app, layer
+
+
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as file:
+        return file.namelist()
+
+
+def test_the_app_is_the_app_and_nothing_else(archives: tuple[Path, Path]) -> None:
+    top = {name.split("/")[0] for name in names(archives[0])}
+    assert top == {"app.py", "chalicelib", "chalice"}
+    assert archives[0].stat().st_size < 0.5 * MEGABYTE
+    assert not [name for name in names(archives[0]) if "__pycache__" in name]
+    assert any(name.endswith("pipelines/default.toml") for name in names(archives[0]))
+
+
+def test_the_layer_brings_the_libraries_and_nothing_of_the_runtime(archives: tuple[Path, Path]) -> None:
+    site = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/"
+    packages = {name.removeprefix(site).split("/")[0] for name in names(archives[1])}
+    assert {"PIL", "pillow.libs", "cykooz_resizer", "msgspec", "aws_lambda_powertools"} <= packages
+    assert not {"boto3", "botocore", "chalice", "localcloud", "tests", "infra", "bench", "pip"} & packages
+    assert archives[1].stat().st_size < 15 * MEGABYTE
+
+
+def test_pillow_is_the_wheel_and_not_compiled_here(archives: tuple[Path, Path]) -> None:
+    """Chalice compiles silently where it finds no wheel: without WebP, AVIF and the libraries it was built with."""
+    with zipfile.ZipFile(archives[1]) as layer:
+        (wheel,) = [
+            name for name in layer.namelist() if "/pillow-" in name.lower() and name.endswith(".dist-info/WHEEL")
+        ]
+        assert b"manylinux" in layer.read(wheel)
+        extensions = [name for name in layer.namelist() if "PIL/_imaging." in name and name.endswith(".so")]
+    assert len(extensions) == 1
+    assert ABI in extensions[0]
+
+
+def test_it_imports_with_nothing_else(archives: tuple[Path, Path], tmp_path: Path) -> None:
+    """The app imports from zip and layer alone, beside boto3, and every codec is there."""
+    for archive in archives:
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(tmp_path)
+    (layer,) = tmp_path.glob("python/lib/python*/site-packages")
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    (cloud,) = venvs.CLOUD.glob("lib/python*/site-packages")
+    for package in ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py"):
+        (runtime / package).symlink_to(cloud / package)
+    code = f"import sys; sys.path[1:1] = {[str(tmp_path), str(layer), str(runtime)]!r}\n{USE}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
