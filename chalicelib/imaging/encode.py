@@ -19,7 +19,7 @@ CONTENT_TYPES = {
     Format.GIF: "image/gif",
 }
 
-QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 60, Format.PNG: 100, Format.GIF: 100}
+QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 52, Format.PNG: 100, Format.GIF: 100}
 """The default of each format. For PNG and GIF it is the share of 256 colours; a PNG at 100 keeps all its colours."""
 
 PALETTE_QUALITY = 99
@@ -105,10 +105,8 @@ def _options(spec: VariantSpec, target: Format, quality: int) -> Options:
             return {"compress_level": PNG_COMPRESSION}
         case Format.WEBP:
             return {"quality": quality, "lossless": spec.lossless, "method": WEBP_METHOD}
-        case Format.AVIF if spec.lossless:
-            return {"quality": 100, "subsampling": "4:4:4", "speed": AVIF_SPEED}
         case Format.AVIF:
-            return {"quality": quality, "speed": AVIF_SPEED}
+            return {"quality": 100 if spec.lossless else quality, "subsampling": "4:4:4", "speed": AVIF_SPEED}
         case Format.GIF:
             return {}
 

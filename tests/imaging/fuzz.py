@@ -1,0 +1,190 @@
+"""Mutated files of every readable format: only named errors may come out, in bounded time and memory.
+
+    python -m tests.imaging.fuzz --seconds 60 --seed 1
+
+runs until the time is up and ends with status 1 at the first file that breaks the rule, which is saved beside the
+report. The same seed makes the same files, in the same order.
+"""
+
+import argparse
+import io
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image, ImageCms
+
+from chalicelib.errors import PermanentError
+from chalicelib.imaging.render import render
+from chalicelib.model import Fit, Format, Limits, VariantSpec
+
+SECONDS_PER_FILE = 10
+MEMORY_BYTES = 1 << 30
+
+SPECS = (
+    VariantSpec(name="same", width=40, height=40),
+    VariantSpec(name="cover", width=30, height=20, fit=Fit.COVER, format=Format.JPEG),
+    VariantSpec(name="contain", width=24, height=32, fit=Fit.CONTAIN, format=Format.WEBP),
+)
+
+Mutation = Callable[[random.Random, bytearray], None]
+
+
+class Hang(Exception):
+    """A file took longer than SECONDS_PER_FILE."""
+
+
+def seeds() -> dict[str, bytes]:
+    """A small sound file of each format and of each kind that decodes along another path."""
+    rgb = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn).resize((67, 45)) for turn in (0, 90, 180)])
+    rgba = rgb.copy()
+    rgba.putalpha(Image.radial_gradient("L").resize(rgb.size))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Maker"
+    frames = [rgb.rotate(30 * turn) for turn in range(1, 4)]
+    moving = {"save_all": True, "append_images": frames, "duration": 40, "loop": 0}
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    return {
+        "jpeg": _file(rgb, "JPEG", exif=exif),
+        "jpeg progressive": _file(rgb, "JPEG", progressive=True, icc_profile=profile),
+        "jpeg cmyk": _file(rgb.convert("CMYK"), "JPEG"),
+        "png": _file(rgb, "PNG", exif=exif),
+        "png alpha": _file(rgba, "PNG"),
+        "png palette": _file(rgb.quantize(16), "PNG", transparency=3),
+        "png grey 16": _file(rgb.convert("L").convert("I").point(lambda level: level * 257).convert("I;16"), "PNG"),
+        "apng": _file(rgb, "PNG", **moving),
+        "webp": _file(rgb, "WEBP", exif=exif),
+        "webp lossless": _file(rgba, "WEBP", lossless=True),
+        "webp moving": _file(rgba, "WEBP", **moving),
+        "avif": _file(rgb, "AVIF", speed=10, exif=exif),
+        "gif": _file(rgb.quantize(32), "GIF"),
+        "gif moving": _file(rgb, "GIF", **moving),
+        "tiff": _file(rgb, "TIFF", exif=exif),
+        "tiff lzw": _file(rgba, "TIFF", compression="tiff_lzw"),
+        "tiff jpeg": _file(rgb, "TIFF", compression="jpeg"),
+        "bmp": _file(rgb, "BMP"),
+        "bmp palette": _file(rgb.quantize(16), "BMP"),
+    }
+
+
+def mutants(seed: int) -> Iterator[tuple[str, bytes]]:
+    """An endless row of damaged files, each with the name of the sound one that it comes from."""
+    chance = random.Random(seed)
+    sound = list(seeds().items())
+    while True:
+        name, data = chance.choice(sound)
+        mutant = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            chance.choice(MUTATIONS)(chance, mutant)
+        yield name, bytes(mutant)
+
+
+def attempt(data: bytes) -> str:
+    """Render `data`, and return the code of the error that it ended in, or `ok`; anything else is raised."""
+    try:
+        render(data, SPECS, limits=Limits(max_pixels=20_000_000, max_frames=100))
+    except PermanentError as error:
+        return error.code
+    return "ok"
+
+
+def _file(image: Image.Image, name: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, name, **options)
+    return out.getvalue()
+
+
+def _flip_bits(chance: random.Random, data: bytearray) -> None:
+    for _ in range(chance.randint(1, 8)):
+        if data:
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def _set_extreme(chance: random.Random, data: bytearray) -> None:
+    """Put a value that sizes and counts go wrong with over one, two or four bytes, mostly in the header."""
+    width = chance.choice((1, 2, 4))
+    if len(data) > width:
+        at = chance.randrange(min(len(data), chance.choice((64, 512, len(data)))) - width + 1) if len(data) > 64 else 0
+        value = chance.choice((0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF))
+        data[at : at + width] = (value & (1 << 8 * width) - 1).to_bytes(width, chance.choice(("big", "little")))
+
+
+def _truncate(chance: random.Random, data: bytearray) -> None:
+    del data[chance.randrange(len(data) + 1) :]
+
+
+def _cut_out(chance: random.Random, data: bytearray) -> None:
+    start = chance.randrange(len(data) + 1)
+    del data[start : start + chance.randint(1, 64)]
+
+
+def _repeat(chance: random.Random, data: bytearray) -> None:
+    start = chance.randrange(len(data) + 1)
+    data[start:start] = data[start : start + chance.randint(1, 256)] * chance.randint(1, 8)
+
+
+def _scramble(chance: random.Random, data: bytearray) -> None:
+    start = chance.randrange(len(data) + 1)
+    length = min(chance.randint(1, 32), len(data) - start)
+    data[start : start + length] = chance.randbytes(length)
+
+
+MUTATIONS: tuple[Mutation, ...] = (_flip_bits, _set_extreme, _truncate, _cut_out, _repeat, _scramble)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="how long to run (default: 60)")
+    parser.add_argument("--seed", type=int, default=1, help="which files to make (default: 1)")
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY_BYTES, 4 * MEMORY_BYTES))
+    signal.signal(signal.SIGALRM, _hang)
+    end = time.monotonic() + options.seconds
+    outcomes: Counter[str] = Counter()
+    for number, (name, data) in enumerate(mutants(options.seed)):
+        if time.monotonic() >= end:
+            break
+        problem, outcome = _guarded(data)
+        if problem:
+            saved = Path(tempfile.mkdtemp(prefix="fuzz-")) / f"{options.seed}-{number}.bin"
+            saved.write_bytes(data)
+            print(f"file {number} of seed {options.seed}, from {name}: {problem}\nsaved as {saved}")
+            return 1
+        outcomes[f"{name}: {outcome}"] += 1
+    for line, count in sorted(outcomes.items()):
+        print(f"{count:7,}  {line}")
+    print(f"{outcomes.total():7,}  files, seed {options.seed}, peak {_peak() / 1e6:,.0f} MB: only named errors")
+    return 0
+
+
+def _guarded(data: bytes) -> tuple[str, str]:
+    """What is wrong with how `data` ended, empty if nothing is, and the outcome."""
+    signal.alarm(SECONDS_PER_FILE)
+    try:
+        outcome = attempt(data)
+    except Hang:
+        return f"still running after {SECONDS_PER_FILE} s", ""
+    except Exception as error:  # noqa: BLE001 - this is what is looked for
+        return f"{type(error).__name__} left render: {error}", ""
+    finally:
+        signal.alarm(0)
+    return (f"took {_peak() / 1e6:,.0f} MB", "") if _peak() > MEMORY_BYTES else ("", outcome)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _hang(*_: object) -> None:
+    raise Hang
+
+
+if __name__ == "__main__":
+    sys.exit(main())
