@@ -33,6 +33,8 @@ def up(options: argparse.Namespace) -> None:
     started, home = time.monotonic(), Home()
     version = ".".join(str(part) for part in sys.version_info[:3])
     cloud = _at_port(home, options.port)
+    if cloud is None:
+        clouds.check_port(options.port or clouds.DEFAULT_PORT)
     with ThreadPoolExecutor() as pool, _step(f"environments for Python {version}"):
         app = pool.submit(venvs.ensure, venvs.APP, venvs.APP_REQUIREMENTS)
         renewed = venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -54,10 +55,7 @@ def running(home: Home) -> Cloud | None:
 
 def start(home: Home, port: int) -> Cloud:
     """Start an empty cloud, and wait until it answers."""
-    if holder := _holder(port):
-        raise LocalCloudError(
-            f"port {port} is taken by {holder}; choose another one (make up PORT={port + 1}), or stop that program"
-        )
+    check_port(port)
     stop(home)
     home.scratch.mkdir(parents=True)
     server = [str(venvs.python(venvs.CLOUD)), "-m", "localcloud.server"]
@@ -79,6 +77,18 @@ def start(home: Home, port: int) -> Cloud:
             raise LocalCloudError(f"the local cloud did not come up; the end of {home.log}:\n{tail}")
         time.sleep(0.1)
     return cloud
+
+
+def check_port(port: int) -> None:
+    """Raise LocalCloudError, with the name of who has it, unless the port is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise LocalCloudError(
+                f"port {port} is taken by {_listener(port)}; stop it, or choose another port: make up PORT={port + 1}"
+            ) from None
 
 
 def stop(home: Home) -> bool:
@@ -187,19 +197,15 @@ def _end(pid: int) -> None:
         return
 
 
-def _holder(port: int) -> str:
-    """Say who listens on the port, as far as this machine tells; empty when nobody does."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            pass
-        else:
-            return ""
-    for command in (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], ["ss", "-Hltnp", f"sport = :{port}"]):
+def _listener(port: int) -> str:
+    """Name the program that listens on the port, as far as this machine tells."""
+    told = {
+        r"p(\d+)\nc(.+)": ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"],
+        r"pid=(\d+)()": ["ss", "-Hltnp", f"sport = :{port}"],
+    }
+    for pattern, command in told.items():
         if shutil.which(command[0]):
-            told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-            if told.strip():
-                return f"another program ({' '.join(told.split())})"
+            output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+            if found := re.search(pattern, output):
+                return f"process {found[1]} {found[2]}".rstrip()
     return "another program"

@@ -27,8 +27,7 @@ Try next (in a shell with the exports: eval "$(make -s env)")
   aws s3 cp photo.jpg s3://$SOURCE_BUCKET/           or, without the AWS CLI:
   curl -T photo.jpg $AWS_ENDPOINT_URL/$SOURCE_BUCKET/photo.jpg
   curl $API_URL/images/{image_id}
-  curl $API_URL/resize -H 'Content-Type: application/json' \\
-       -d '{{"bucket": "{source}", "key": "{key}", "width": 300, "format": "webp"}}'
+  curl $API_URL/resize -d '{{"bucket": "{source}", "key": "{key}", "width": 300, "format": "webp"}}'
   make logs   what the functions say        make down   stop it all and forget it"""
 
 

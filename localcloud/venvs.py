@@ -40,7 +40,7 @@ def ensure(venv: Path, *requirements: Path) -> bool:
     arguments = [argument for path in missing for argument in ("-r", str(path))]
     _run(
         [str(python(venv)), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *arguments],
-        f"pip could not install {' and '.join(str(path.relative_to(ROOT)) for path in missing)}",
+        f"pip could not install {' and '.join(str(path) for path in missing)}",
     )
     kept = [line for line in made[1:] if line.split()[0] not in wanted]
     stamps.write_text("\n".join([made[0], *kept, *(f"{name} {digest}" for name, digest in wanted.items())]) + "\n")

@@ -1,0 +1,88 @@
+"""A stage comes and goes, on the session's cloud."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import deploy
+from localcloud import cloud as clouds
+from localcloud import venvs
+from localcloud.home import ROOT, Home
+from tests.cloud import Client, Deployed
+from tests.conftest import picture
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def project(deployed: Deployed, home: Home, tmp_path: Path) -> Path:
+    """Copy the deployed project with the layer that is built already, but nothing of its stage."""
+    assert deployed.api
+    copy = tmp_path / "project"
+    shutil.copytree(home.app, copy, ignore=shutil.ignore_patterns("deployed"))
+    return copy
+
+
+def run(home: Home, client: Client, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(venvs.python(venvs.APP)), "-m", "infra.deploy", *arguments, "--stage", "gone", "--project", str(project)],
+        cwd=ROOT,
+        env=clouds.client_environment(home, client.cloud),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def leftovers(client: Client) -> list[str]:
+    """Names of everything on the cloud that belongs to the stage."""
+    found = [bucket["Name"] for bucket in client.of("s3").list_buckets()["Buckets"]]
+    found += client.of("dynamodb").list_tables()["TableNames"]
+    found += [topic["TopicArn"] for topic in client.of("sns").list_topics()["Topics"]]
+    found += [function["FunctionName"] for function in client.of("lambda").list_functions()["Functions"]]
+    found += [layer["LayerName"] for layer in client.of("lambda").list_layers()["Layers"]]
+    found += [role["RoleName"] for role in client.of("iam").list_roles()["Roles"]]
+    found += [group["logGroupName"] for group in client.of("logs").describe_log_groups()["logGroups"]]
+    return [name for name in found if "halftone-gone" in name]
+
+
+def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> None:
+    done = run(home, client, project, "deploy", "--pipeline", "default")
+    assert done.returncode == 0, done.stdout
+    assert "stack halftone-gone: CREATE_COMPLETE" in done.stdout
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    variables = config["stages"]["gone"]["environment_variables"]
+    assert variables["SOURCE_BUCKET"] == "halftone-gone-source-000000000000"
+    assert "local" in config["stages"]
+    apis = len(client.of("apigateway").get_rest_apis()["items"])
+    client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
+    client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
+
+    refused = run(home, client, project, "destroy")
+    assert refused.returncode != 0
+    assert "halftone-gone-source-000000000000" in refused.stdout
+    assert "EMPTY_BUCKETS=yes" in refused.stdout
+    assert len(leftovers(client)) > 10
+
+    done = run(home, client, project, "destroy", "--empty-buckets")
+    assert done.returncode == 0, done.stdout
+    assert leftovers(client) == []
+    assert len(client.of("apigateway").get_rest_apis()["items"]) == apis - 1
+
+    again = run(home, client, project, "destroy")
+    assert again.returncode == 0, "nothing to destroy is no error"
+
+
+def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chalice = tmp_path / "bin" / "chalice"
+    chalice.parent.mkdir()
+    chalice.write_text("#!/bin/sh\necho 'Could not install dependencies:'\necho 'Pillow==13.0.0'\n")
+    chalice.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(chalice.with_name("python")))
+    with pytest.raises(deploy.DeployError, match="no wheel"):
+        deploy.chalice(tmp_path, "deploy", "any")

@@ -1,0 +1,67 @@
+import json
+from typing import Any
+
+from infra import stage
+from localcloud.home import ROOT, STAGE
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+OUTPUTS = {
+    "SourceBucket": f"halftone-{STAGE}-source-{ACCOUNT}",
+    "DestBucket": f"halftone-{STAGE}-variants-{ACCOUNT}",
+    "ImagesTable": f"halftone-{STAGE}-images",
+    "CompletionsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:halftone-{STAGE}-completions",
+}
+
+
+def committed(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / ".chalice" / name).read_text())
+
+
+def statements(**variables: str) -> dict[str, dict[str, Any]]:
+    environment = stage.environment(OUTPUTS, variables)
+    document = stage.policy(STAGE, REGION, ACCOUNT, environment)
+    return {statement["Sid"]: statement for statement in document["Statement"]}
+
+
+def test_outputs_become_variables_and_settings_are_kept() -> None:
+    variables = stage.environment(OUTPUTS, {"PIPELINE": "thumbnails", "SOURCE_BUCKET": "old", "MAX_PIXELS": "10"})
+    assert variables["SOURCE_BUCKET"] == OUTPUTS["SourceBucket"]
+    assert variables["COMPLETIONS_TOPIC_ARN"] == OUTPUTS["CompletionsTopicArn"]
+    assert (variables["PIPELINE"], variables["MAX_PIXELS"]) == ("thumbnails", "10")
+
+
+def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
+    """`chalice deploy --stage local` works as it stands, and `make up` changes nothing."""
+    config = committed("config.json")
+    without = {**config, "stages": {}}
+    variables = stage.environment(OUTPUTS, {})
+    assert stage.configured(without, STAGE, variables) == config
+    assert committed("policy-local.json") == stage.policy(STAGE, REGION, ACCOUNT, variables)
+
+
+def test_other_stages_and_other_settings_of_a_stage_are_kept() -> None:
+    config = {"app_name": "halftone", "stages": {"prod": {"a": 1}, "dev": {"lambda_memory_size": 3008}}}
+    result = stage.configured(config, "dev", {"X": "1"})
+    assert result["stages"]["prod"] == {"a": 1}
+    assert result["stages"]["dev"]["lambda_memory_size"] == 3008
+    assert result["stages"]["dev"]["environment_variables"] == {"X": "1"}
+
+
+def test_nothing_is_allowed_on_everything() -> None:
+    for sid, statement in statements().items():
+        assert not [action for action in statement["Action"] if "*" in action], sid
+        assert all(resource.startswith("arn:aws:") for resource in statement["Resource"]), sid
+        assert not [resource for resource in statement["Resource"] if resource.endswith(":*") or ":::*" in resource]
+
+
+def test_originals_are_never_written() -> None:
+    source = f"arn:aws:s3:::{OUTPUTS['SourceBucket']}/*"
+    writing = [s for s in statements().values() if {"s3:PutObject", "s3:DeleteObject"} & set(s["Action"])]
+    assert writing
+    assert all(source not in statement["Resource"] for statement in writing)
+
+
+def test_allowed_buckets_are_in_the_policy() -> None:
+    allowed = statements(ALLOWED_BUCKETS="one, two")
+    assert {"arn:aws:s3:::one/*", "arn:aws:s3:::two/*"} <= set(allowed["WriteVariants"]["Resource"])
+    assert {"arn:aws:s3:::one/*", "arn:aws:s3:::two/*"} <= set(allowed["ReadOriginals"]["Resource"])
