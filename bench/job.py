@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Make the variants of `source` once unmeasured, store them in `folder`, then `repeats` times measured.
+    """Make the variants of `source` `warm_ups` times, keep the last in `folder`, then measure `repeats` times.
 
     Each variant fits inside a square of one of `sides`, upright and in sRGB, without metadata. `output` is jpeg, webp,
     avif or png; `quality` of None is the engine's own default.
@@ -18,6 +18,7 @@ class Job:
     quality: int | None
     sides: tuple[int, ...]
     folder: str
+    warm_ups: int
     repeats: int
 
     def to_json(self) -> str:

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHALICE_CONFIG = ROOT / ".chalice" / "config.json"
 SHARP_SCRIPT = ROOT / "bench" / "engines" / "sharp.mjs"
 
+WARM_UPS = 2  # the second still takes page faults that later ones do not, where a buffer is large
+
 Advance = Callable[[str], None]
 
 
@@ -28,7 +30,7 @@ class EngineFailed(Exception):
 class Run:
     """How much is measured, and where: variants go to `folder`; `modules` is sharp's node_modules, None without node.
 
-    Each case runs `rounds` processes an engine, each with `repeats` measured repetitions after one that is not.
+    Each case runs `rounds` processes an engine, each with `repeats` measured repetitions after the warm-up.
     `environment` is what every engine is given, Halftone or not.
     """
 
@@ -73,7 +75,7 @@ def _measure_case(case: Case, engines: Sequence[Engine], run: Run, advance: Adva
     for engine in engines:
         if engine is not FLOOR:
             advance(f"{case.name}: {engine.title}, without loss")
-            _spawn(engine, replace(_job(case, engine, run), output="png", quality=None, repeats=0), run)
+            _spawn(engine, replace(_job(case, engine, run), output="png", quality=None, warm_ups=1, repeats=0), run)
     return [_cell(case, engine, taken[engine.name], run) for engine in engines]
 
 
@@ -87,6 +89,7 @@ def _job(case: Case, engine: Engine, run: Run) -> Job:
         quality=case.quality,
         sides=SIDES,
         folder=str(folder),
+        warm_ups=WARM_UPS,
         repeats=run.repeats,
     )
 

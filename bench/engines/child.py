@@ -17,7 +17,9 @@ Make = Callable[[], list[bytes]]
 def main(module: str, job: Job) -> Measurement:
     idle = resident("VmRSS")
     make: Make = importlib.import_module(module).prepare(Path(job.source).read_bytes(), job)
-    variants = make()
+    variants: list[bytes] = []
+    for _ in range(job.warm_ups):
+        variants = make()
     cpu = tuple(_timed(make) for _ in range(job.repeats))
     peak = resident("VmHWM")
     for side, variant in zip(job.sides, variants, strict=True):

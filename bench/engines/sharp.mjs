@@ -58,7 +58,10 @@ const cpuUsed = () => {
   return (userCPUTime + systemCPUTime) / 1000;
 };
 
-const variants = await make();
+let variants;
+for (let warmUp = 0; warmUp < job.warm_ups; warmUp += 1) {
+  variants = await make();
+}
 const cpuMs = [];
 for (let repeat = 0; repeat < job.repeats; repeat += 1) {
   const before = cpuUsed();
