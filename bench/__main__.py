@@ -19,6 +19,7 @@ from bench.runner import ROOT, EngineFailed, Run, allocator_settings, measure, s
 from bench.scoring import score
 
 CACHE = ROOT / ".local" / "bench"
+REPEATS = 5
 PACKAGES = ("pillow", "cykooz.resizer", "pyvips-binary", "ssimulacra2")
 
 
@@ -33,9 +34,9 @@ def main() -> None:
         progress.advance(f"{case.name}: source")
         sources.ensure(case)
     progress.close()
-    rounds, repeats = (1, 2) if options.quick else (3, 3)
+    rounds = 1 if options.quick else 3
     with TemporaryDirectory(dir=CACHE) as folder:
-        run = Run(rounds=rounds, repeats=repeats, folder=Path(folder), modules=modules, environment=environment)
+        run = Run(rounds=rounds, repeats=REPEATS, folder=Path(folder), modules=modules, environment=environment)
         cells = _measured_and_scored(chosen, engines, run)
     results = Results(about=_about(run), notes=notes, sides=SIDES, cells=cells)
     print(report(results))

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Make the variants of `source` `warm_ups` times, keep the last in `folder`, then measure `repeats` times.
+    """Make the variants of `source` `warm_ups` times, keep the last in `folder`, then measure.
+
+    It is measured `repeats` times, fewer (but once) when these have used `seconds` of CPU already.
 
     Each variant fits inside a square of one of `sides`, upright and in sRGB, without metadata. `output` is jpeg, webp,
     avif or png; `quality` of None is the engine's own default.
@@ -20,6 +22,7 @@ class Job:
     folder: str
     warm_ups: int
     repeats: int
+    seconds: float
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

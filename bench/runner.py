@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHALICE_CONFIG = ROOT / ".chalice" / "config.json"
 SHARP_SCRIPT = ROOT / "bench" / "engines" / "sharp.mjs"
 
-WARM_UPS = 2  # the second still takes page faults that later ones do not, where a buffer is large
+WARM_UPS = 2  # with five repeats the median is what an engine takes once its heap has grown to the picture's size
+ENOUGH_SECONDS = 5.0
 
 Advance = Callable[[str], None]
 
@@ -30,7 +31,7 @@ class EngineFailed(Exception):
 class Run:
     """How much is measured, and where: variants go to `folder`; `modules` is sharp's node_modules, None without node.
 
-    Each case runs `rounds` processes an engine, each with `repeats` measured repetitions after the warm-up.
+    Each case runs `rounds` processes an engine, each with up to `repeats` measured repetitions after the warm-up.
     `environment` is what every engine is given, Halftone or not.
     """
 
@@ -91,6 +92,7 @@ def _job(case: Case, engine: Engine, run: Run) -> Job:
         folder=str(folder),
         warm_ups=WARM_UPS,
         repeats=run.repeats,
+        seconds=ENOUGH_SECONDS,
     )
 
 
