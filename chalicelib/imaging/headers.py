@@ -3,6 +3,7 @@
 A file's name and content type are not asked: both lie.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"fcTL", b"fdAT"}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times scans of a JPEG: a hundred scans of 20 megapixels, where encoders write one to a dozen."""
@@ -107,8 +109,15 @@ def _jpeg_frame(data: bytes, at: int, marker: int) -> Header:
 
 
 def _png(data: bytes) -> Header:
-    """Walk the chunks (PNG, third edition, 5.3); an APNG's frames are counted by their control chunks."""
-    kinds = [kind for kind, _ in _png_chunks(data)]
+    """Walk the chunks (PNG, third edition, 5.3); an APNG's frames are counted by their control chunks.
+
+    Checksums are compared here, because Pillow skips those of the pixel data.
+    """
+    kinds = []
+    for kind, content, checksum in _png_chunks(data):
+        if kind in _PNG_PICTURE and zlib.crc32(content) != checksum:
+            raise CorruptImage(f"The png file is damaged: the checksum of a {kind.decode()} chunk is wrong")
+        kinds.append(kind)
     if not kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
         raise CorruptImage("The png file is truncated: its chunks do not run from header to end")
     width, height = _u32(data, 16), _u32(data, 20)
@@ -117,14 +126,15 @@ def _png(data: bytes) -> Header:
     return Header(width, height, max(kinds.count(b"fcTL"), 1) if b"acTL" in kinds else 1)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The kind and place of each whole chunk, up to the end chunk."""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    """The kind, the kind and data together, and the checksum of each whole chunk, up to the end chunk."""
+    view = memoryview(data)
     at, kind = 8, b""
     while at + 12 <= len(data) and kind != b"IEND":
-        kind, next_at = data[at + 4 : at + 8], at + 12 + _u32(data, at)
-        if next_at <= len(data):
-            yield kind, at
-        at = next_at
+        kind, end = data[at + 4 : at + 8], at + 8 + _u32(data, at)
+        if end + 4 <= len(data):
+            yield kind, view[at + 4 : end], _u32(data, end)
+        at = end + 4
 
 
 def _webp(data: bytes) -> Header:

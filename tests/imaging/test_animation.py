@@ -1,0 +1,199 @@
+"""What moves stays moving: frames as the specifications compose them, timing and number of showings."""
+
+import io
+
+import pytest
+from PIL import Image, ImageSequence
+from tests.imaging import pictures
+
+from chalicelib.errors import CorruptImage, ImageTooLarge, TooManyFrames
+from chalicelib.imaging import animation
+from chalicelib.imaging.render import render
+from chalicelib.model import Fit, Format, Limits, VariantSpec
+
+SIDE = 16
+CLEAR = (0, 0, 0, 0)
+TIMES = [100, 250, 40]
+
+
+def solid(colour):
+    return Image.new("RGBA", (SIDE, SIDE), (*colour, 255))
+
+
+def frames_of(data):
+    image = Image.open(io.BytesIO(data))
+    return [
+        (frame.convert("RGBA"), frame.info.get("duration", 0)) for frame in ImageSequence.Iterator(image)
+    ], image.info
+
+
+def colours_at(data, *points):
+    return [[frame.getpixel(point) for point in points] for frame, _ in frames_of(data)[0]]
+
+
+def moving(name, loop=0):
+    first, *rest = (solid(colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE))
+    return pictures.file_of(first, name, save_all=True, append_images=rest, duration=TIMES, loop=loop, disposal=2)
+
+
+@pytest.mark.parametrize("target", [Format.GIF, Format.WEBP, Format.PNG, Format.AVIF])
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG"])
+def test_frames_and_timing_survive_from_each_format_to_each(name, target):
+    spec = VariantSpec(name="half", width=8, format=target, lossless=target is Format.WEBP)
+    rendering = render(moving(name), [spec])
+    assert rendering.original.frames == 3
+    frames, _ = frames_of(rendering.variants[0].data)
+    assert [round(duration) for _, duration in frames] == TIMES
+    assert [frame.size for frame, _ in frames] == [(8, 8)] * 3
+    for (frame, _), colour in zip(frames, (pictures.RED, pictures.GREEN, pictures.BLUE), strict=True):
+        assert all(abs(one - other) <= 12 for one, other in zip(frame.getpixel((4, 4))[:3], colour, strict=True))
+
+
+def test_other_formats_get_the_first_frame():
+    variant = render(moving("GIF"), [VariantSpec(name="still", format=Format.JPEG)]).variants[0]
+    still = pictures.opened(variant.data)
+    assert getattr(still, "n_frames", 1) == 1
+    assert still.getpixel((8, 8))[0] > 240
+
+
+@pytest.mark.parametrize(
+    ("name", "loop", "plays"),
+    [("gif", None, 1), ("gif", 0, 0), ("gif", 4, 5), ("webp", 0, 0), ("webp", 3, 3), ("png", 2, 2), ("png", None, 0)],
+)
+def test_how_often_a_file_plays(name, loop, plays):
+    assert animation.plays(name, loop) == plays
+
+
+@pytest.mark.parametrize(("plays", "loop"), [(0, 0), (1, None), (2, 1), (5, 4), (100_000, 65_535)])
+def test_the_loop_field_of_a_gif(plays, loop):
+    assert animation.gif_loop(plays) == loop
+
+
+@pytest.mark.parametrize(
+    ("source", "loop", "target", "expected"),
+    [
+        ("GIF", 0, Format.GIF, 0),
+        ("GIF", 2, Format.GIF, 2),
+        ("GIF", 2, Format.WEBP, 3),
+        ("GIF", 2, Format.PNG, 3),
+        ("WEBP", 3, Format.GIF, 2),
+        ("WEBP", 1, Format.GIF, None),
+        ("PNG", 3, Format.WEBP, 3),
+    ],
+)
+def test_the_number_of_showings_survives(source, loop, target, expected):
+    data = render(moving(source, loop), [VariantSpec(name="same size", format=target)]).variants[0].data
+    assert frames_of(data)[1].get("loop") == expected
+
+
+def test_a_gif_without_a_loop_field_plays_once():
+    data = pictures.gif(
+        (4, 4), [pictures.RED, pictures.BLUE], [((0, 0, 4, 4), [n] * 16, 5, 0, None) for n in (0, 1)], loop=None
+    )
+    assert frames_of(render(data, [VariantSpec(name="gif")]).variants[0].data)[1].get("loop") is None
+
+
+LEFT, RIGHT = (2, 8), (13, 8)
+HALF = (8, 0, 16, 16)
+
+
+def gif_of(disposals, *, background_frame_transparent=None):
+    """Red everywhere; then blue on the right half; then green on one pixel: disposal shows in what is left of blue."""
+    frames = [
+        ((0, 0, 16, 16), [0] * 256, 5, disposals[0], background_frame_transparent),
+        (HALF, [1] * 128, 5, disposals[1], None),
+        ((0, 0, 1, 1), [2], 5, disposals[2], None),
+    ]
+    return pictures.gif((16, 16), [pictures.RED, pictures.BLUE, pictures.GREEN, (9, 9, 9)], frames, loop=0)
+
+
+@pytest.mark.parametrize("target", ["same", Format.WEBP])
+@pytest.mark.parametrize(
+    ("disposal", "left_of_blue"),
+    [(1, (*pictures.BLUE, 255)), (3, (*pictures.RED, 255))],
+    ids=["leave in place", "restore to previous"],
+)
+def test_gif_disposal(disposal, left_of_blue, target):
+    """GIF89a, 23.c.iv."""
+    spec = VariantSpec(name="out", format=target, lossless=True)
+    found = colours_at(render(gif_of((1, disposal, 1)), [spec]).variants[0].data, LEFT, RIGHT)
+    red, blue = (*pictures.RED, 255), (*pictures.BLUE, 255)
+    assert found == [[red, red], [red, blue], [red, left_of_blue]]
+
+
+@pytest.mark.parametrize("target", ["same", Format.WEBP])
+def test_gif_disposal_to_background_is_to_transparency(target):
+    """As browsers do it, where a frame has a transparent index."""
+    frames = [
+        ((0, 0, 16, 16), [3] * 256, 5, 1, 3),
+        (HALF, [1] * 128, 5, 2, 3),
+        ((0, 0, 1, 1), [2], 5, 1, 3),
+    ]
+    data = pictures.gif((16, 16), [pictures.RED, pictures.BLUE, pictures.GREEN, (9, 9, 9)], frames, loop=0)
+    spec = VariantSpec(name="out", format=target, lossless=True)
+    found = colours_at(render(data, [spec]).variants[0].data, LEFT, RIGHT)
+    alphas = [[pixel[3] for pixel in frame] for frame in found]
+    assert alphas == [[0, 0], [0, 255], [0, 0]]
+    assert found[1][1][:3] == pictures.BLUE
+
+
+SOURCE, OVER = 0, 1
+LEAVE, TO_BACKGROUND, TO_PREVIOUS = 0, 1, 2
+
+
+@pytest.mark.parametrize(
+    ("dispose", "third"),
+    [(LEAVE, (*pictures.BLUE, 255)), (TO_BACKGROUND, CLEAR), (TO_PREVIOUS, (*pictures.RED, 255))],
+    ids=["none", "background", "previous"],
+)
+def test_apng_disposal_and_blending(dispose, third):
+    """PNG third edition, 11.3.6.2: the third frame is transparent and laid over what disposal left.
+
+    Where that is the second frame once more, the encoder makes one frame of both.
+    """
+    red, blue, clear = (bytes(pixel) * 256 for pixel in ((*pictures.RED, 255), (*pictures.BLUE, 255), CLEAR))
+    data = pictures.apng((16, 16), [(red, 50, LEAVE, SOURCE), (blue, 50, dispose, SOURCE), (clear, 50, LEAVE, OVER)], 0)
+    spec = VariantSpec(name="out", format=Format.WEBP, lossless=True)
+    found = [frame[0] for frame in colours_at(render(data, [spec]).variants[0].data, (8, 8))]
+    assert found[:2] == [(*pictures.RED, 255), (*pictures.BLUE, 255)]
+    assert found[-1][3] == third[3]
+    assert not third[3] or found[-1] == third
+
+
+def test_the_default_image_of_an_apng_is_no_frame_of_it():
+    first, *rest = (solid(colour) for colour in (pictures.WHITE, pictures.GREEN, pictures.BLUE))
+    data = pictures.file_of(first, "PNG", save_all=True, append_images=rest, default_image=True, duration=80)
+    rendering = render(data, [VariantSpec(name="same"), VariantSpec(name="still", format=Format.JPEG)])
+    assert rendering.original.frames == 2
+    greens = [frame[0][:3] for frame in colours_at(rendering.variants[0].data, (8, 8))]
+    assert greens == [pictures.GREEN, pictures.BLUE]
+    assert pictures.opened(rendering.variants[1].data).getpixel((8, 8))[1] > 240
+
+
+def test_transparency_of_an_animation_survives_padding_in_a_gif():
+    data = render(moving("GIF"), [VariantSpec(name="box", width=16, height=32, fit=Fit.CONTAIN)]).variants[0].data
+    found = colours_at(data, (8, 2), (8, 16))
+    assert [frame[0][3] for frame in found] == [0, 0, 0]
+    assert [frame[1][:3] for frame in found] == [pictures.RED, pictures.GREEN, pictures.BLUE]
+
+
+def test_the_limits_count_all_frames():
+    data = moving("GIF")
+    with pytest.raises(TooManyFrames, match="3 frames: at most 2"):
+        render(data, [], limits=Limits(max_frames=2))
+    with pytest.raises(ImageTooLarge, match="16 x 16 x 3 frames = 768 pixels: at most 767"):
+        render(data, [], limits=Limits(max_pixels=767))
+    render(data, [], limits=Limits(max_pixels=768, max_frames=3))
+
+
+def test_fewer_frames_than_promised_are_corrupt():
+    data = moving("WEBP")
+    cut = data.rindex(b"ANMF")
+    with pytest.raises(CorruptImage):
+        render(data[: cut + 24], [VariantSpec(name="a")])
+
+
+def test_a_gif_that_ends_in_a_frame_is_corrupt():
+    data = moving("GIF")
+    with pytest.raises(CorruptImage):
+        render(data[:-6], [VariantSpec(name="a")])

@@ -1,0 +1,188 @@
+"""Colours against values worked out from the definitions of their spaces, in pictures.py, which shares no code."""
+
+import struct
+
+import pytest
+from PIL import Image
+from tests.imaging import pictures
+
+from chalicelib.errors import InvalidRequest
+from chalicelib.imaging import colour
+from chalicelib.imaging.render import render
+from chalicelib.model import Fit, Format, Size, VariantSpec
+
+PATCH = 8
+
+AS_PNG = VariantSpec(name="png", format=Format.PNG)
+
+
+def rendered(data: bytes, spec: VariantSpec = AS_PNG) -> Image.Image:
+    return pictures.opened(render(data, [spec]).variants[0].data)
+
+
+def patches(pixels, mode):
+    """A picture of flat squares in a row, one a pixel."""
+    row = [pixel for pixel in pixels for _ in range(PATCH)]
+    return pictures.image_of([row] * PATCH, mode)
+
+
+def middles(image, count):
+    return [image.convert("RGB").getpixel((PATCH * number + PATCH // 2, PATCH // 2)) for number in range(count)]
+
+
+def close(one, other, tolerance):
+    return all(abs(left - right) <= tolerance for left, right in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("primaries", "gamma"),
+    [(pictures.DISPLAY_P3, 2.2), (pictures.ADOBE_RGB, 2.19921875), (pictures.PROPHOTO, 1.8)],
+    ids=["P3", "Adobe RGB", "ProPhoto"],
+)
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_wide_gamut_becomes_srgb_within_3_levels(primaries, gamma, name):
+    pixels = [(255, 255, 255), (128, 128, 128), (200, 120, 90), (60, 140, 100), (90, 90, 180)]
+    picture = patches(pixels, "RGB")
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(name, {})
+    data = pictures.file_of(picture, name, icc_profile=pictures.rgb_profile(primaries, gamma), **options)
+    expected = [pictures.srgb_of_rgb(primaries, gamma, pixel) for pixel in pixels]
+    found = middles(rendered(data), len(pixels))
+    assert all(close(one, other, 3) for one, other in zip(found, expected, strict=True)), (found, expected)
+
+
+def test_a_profile_keeps_alpha_and_is_applied_to_straight_colour():
+    data = pictures.file_of(
+        patches([(200, 120, 90, 128)], "RGBA"), "PNG", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, 2.2)
+    )
+    pixel = rendered(data).getpixel((4, 4))
+    assert pixel[3] == 128
+    assert close(pixel[:3], pictures.srgb_of_rgb(pictures.DISPLAY_P3, 2.2, (200, 120, 90)), 4)
+
+
+INKS = {
+    (0, 0, 0, 0): (100.0, 0.0, 0.0),
+    (1, 0, 0, 0): (60.0, -30.0, -35.0),
+    (0, 1, 0, 0): (50.0, 60.0, 0.0),
+    (0, 0, 1, 0): (90.0, 0.0, 70.0),
+    (1, 1, 0, 0): (30.0, 20.0, -40.0),
+}
+
+
+@pytest.mark.parametrize("name", ["JPEG", "TIFF"])
+def test_cmyk_is_converted_by_its_profile_within_5_levels(name):
+    corners = list(INKS)
+    picture = patches([tuple(255 * ink for ink in corner) for corner in corners], "CMYK")
+    profile = pictures.cmyk_profile(INKS, other=(0.0, 0.0, 0.0))
+    options = {"quality": 100, "subsampling": 0} if name == "JPEG" else {}
+    found = middles(rendered(pictures.file_of(picture, name, icc_profile=profile, **options)), len(corners))
+    expected = [pictures.srgb_of_lab(INKS[corner]) for corner in corners]
+    assert all(close(one, other, 5) for one, other in zip(found, expected, strict=True)), (found, expected)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "TIFF"])
+def test_cmyk_without_a_profile_is_the_complement_of_its_inks(name):
+    """As every browser does: R = (1 - C)(1 - K); a JPEG stores the inks inverted, as Adobe's do."""
+    pixels = [(0, 0, 0, 0), (255, 0, 0, 0), (0, 128, 255, 0), (40, 80, 120, 60), (0, 0, 0, 255)]
+    options = {"quality": 100, "subsampling": 0} if name == "JPEG" else {}
+    found = middles(rendered(pictures.file_of(patches(pixels, "CMYK"), name, **options)), len(pixels))
+    expected = [tuple(round((255 - ink) * (255 - black) / 255) for ink in inks) for *inks, black in pixels]
+    assert all(close(one, other, 3) for one, other in zip(found, expected, strict=True)), (found, expected)
+
+
+def test_a_broken_profile_is_as_good_as_none():
+    data = pictures.file_of(patches([(200, 120, 90)], "RGB"), "PNG", icc_profile=b"no profile at all")
+    assert middles(rendered(data), 1) == [(200, 120, 90)]
+
+
+def test_16_bit_grey_is_scaled_and_not_clipped():
+    levels = [0, 128, 255, 256, 4112, 32768, 65280, 65535]
+    line = b"\0" + b"".join(struct.pack(">H", level) for level in levels for _ in range(PATCH))
+    data = pictures.png((PATCH * len(levels), PATCH, 16, 0), line * PATCH)
+    found = [pixel[0] for pixel in middles(rendered(data), len(levels))]
+    assert all(abs(one - level / 257) <= 0.5 for one, level in zip(found, levels, strict=True)), found
+
+
+def test_16_bit_colour_is_scaled_and_not_clipped():
+    pixels = [(0, 32768, 65535), (256, 4112, 50000)]
+    line = b"\0" + b"".join(struct.pack(">HHH", *pixel) for pixel in pixels for _ in range(PATCH))
+    found = middles(rendered(pictures.png((PATCH * 2, PATCH, 16, 2), line * PATCH)), 2)
+    expected = [tuple(level / 257 for level in pixel) for pixel in pixels]
+    assert all(close(one, other, 1) for one, other in zip(found, expected, strict=True)), found
+
+
+@pytest.mark.parametrize(("largest", "white"), [(1.0, 1.0), (200.0, 255.0), (40_000.0, 65_535.0), (1e6, 1e6)])
+def test_floats_are_scaled_by_what_their_white_must_be(largest, white):
+    image = Image.new("F", (2, 1), 0)
+    image.putpixel((1, 0), largest)
+    assert colour.to_eight_bits(image).getpixel((1, 0)) == round(255 * largest / white)
+
+
+def test_palette_with_transparency_scales_without_the_hidden_colour():
+    """A transparent index is green; scaled down beside opaque red, no green may show."""
+    line = b"\0" + bytes([0, 1] * 16)
+    data = pictures.png(
+        (32, 32, 8, 3), line * 32, (b"PLTE", bytes(pictures.RED + pictures.GREEN)), (b"tRNS", bytes([255, 0]))
+    )
+    found = rendered(data, VariantSpec(name="half", width=16, format=Format.WEBP, lossless=True))
+    assert found.mode == "RGBA"
+    red, green, blue, alpha = found.getpixel((8, 8))
+    assert (red, green, blue) == pictures.RED
+    assert abs(alpha - 128) <= 2
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_scaling_is_premultiplied(mode):
+    """Opaque white beside transparent black: the edge between them stays white, and only its alpha falls."""
+    opaque, clear = ((255,) * len(mode), (0,) * len(mode))
+    picture = pictures.image_of([[opaque] * 32 + [clear] * 32] * 64, mode)
+    found = rendered(pictures.file_of(picture, "PNG"), VariantSpec(name="small", width=9, format=Format.PNG))
+    edge = found.convert("RGBA").getpixel((4, 4))
+    assert edge[:3] == pictures.WHITE
+    assert 100 < edge[3] < 156
+
+
+def test_an_alpha_channel_that_says_nothing_is_dropped():
+    picture = pictures.scenery(40, 30).convert("RGBA")
+    rendering = render(pictures.file_of(picture, "PNG"), [VariantSpec(name="small", width=20)])
+    assert rendering.original.has_alpha
+    assert pictures.opened(rendering.variants[0].data).mode == "RGB"
+
+
+def test_transparency_becomes_white_or_the_background_where_the_format_has_none():
+    data = pictures.file_of(Image.new("RGBA", (16, 16), (0, 0, 0, 0)), "PNG")
+    white, blue = (
+        render(data, [VariantSpec(name="flat", format=Format.JPEG, background=background)]).variants[0].data
+        for background in (None, "#0000ff")
+    )
+    assert close(pictures.opened(white).getpixel((8, 8)), pictures.WHITE, 2)
+    assert close(pictures.opened(blue).getpixel((8, 8)), pictures.BLUE, 2)
+
+
+@pytest.mark.parametrize(
+    ("background", "format_", "expected"),
+    [
+        (None, Format.PNG, (0, 0, 0, 0)),
+        ("#00ff0080", Format.PNG, (0, 255, 0, 128)),
+        ("#0000ff", Format.PNG, (0, 0, 255, 255)),
+        (None, Format.JPEG, (255, 255, 255, 255)),
+    ],
+)
+def test_contain_pads_with_the_background(background, format_, expected):
+    data = pictures.file_of(Image.new("RGB", (40, 20), pictures.RED), "PNG")
+    spec = VariantSpec(name="box", width=40, height=40, fit=Fit.CONTAIN, background=background, format=format_)
+    found = rendered(data, spec).convert("RGBA")
+    assert found.size == Size(40, 40)
+    assert close(found.getpixel((20, 2)), expected, 6)
+    assert close(found.getpixel((20, 20)), (*pictures.RED, 255), 6)
+
+
+@pytest.mark.parametrize("text", ["red", "#fff", "#12345", "#gggggg", "#1234567", "112233"])
+def test_a_background_that_is_no_colour_is_refused(text):
+    with pytest.raises(InvalidRequest, match="background") as caught:
+        colour.parse(text)
+    assert caught.value.field == "background"
+
+
+def test_parse():
+    assert colour.parse("#0a14ff") == (10, 20, 255, 255)
+    assert colour.parse("#0A14FF80") == (10, 20, 255, 128)

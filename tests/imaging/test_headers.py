@@ -1,0 +1,116 @@
+"""What is told from a file's structure alone."""
+
+import struct
+
+import pytest
+from PIL import Image
+from tests.imaging import pictures
+
+from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
+from chalicelib.imaging import headers
+from chalicelib.imaging.headers import Header
+
+SMALL = pictures.scenery(40, 30)
+MOVING = {"save_all": True, "append_images": [SMALL.rotate(90), SMALL.rotate(180)], "duration": 50}
+
+
+def ftyp(*brands):
+    body = b"ftyp" + brands[0] + b"\0\0\0\0" + b"".join(brands)
+    return struct.pack(">I", 4 + len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        *(
+            (pictures.file_of(SMALL, name), name.lower())
+            for name in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP")
+        ),
+        (pictures.file_of(SMALL, "TIFF", big_tiff=True), None),
+        (pictures.file_of(SMALL, "PPM"), None),
+        (pictures.file_of(SMALL, "ICO"), None),
+        (pictures.file_of(SMALL, "JPEG2000"), None),
+        (pictures.file_of(SMALL, "EPS"), None),
+        (ftyp(b"heic", b"mif1"), "heic"),
+        (ftyp(b"mif1", b"avif"), "avif"),
+        (ftyp(b"isom", b"mp42"), None),
+        (b"RIFF\0\0\0\0WAVEfmt ", None),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", None),
+        (b"x", None),
+    ],
+)
+def test_sniff(data, name):
+    if name is None:
+        with pytest.raises(UnsupportedFormat, match="expected JPEG, PNG"):
+            headers.sniff(data)
+    else:
+        assert headers.sniff(data) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "frames"),
+    [
+        ("JPEG", {}, 1),
+        ("JPEG", {"progressive": True}, 1),
+        ("PNG", {}, 1),
+        ("PNG", MOVING, 3),
+        ("PNG", {**MOVING, "default_image": True}, 2),
+        ("WEBP", {}, 1),
+        ("WEBP", {"lossless": True}, 1),
+        ("WEBP", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}, 1),
+        ("WEBP", MOVING, 3),
+        ("GIF", {}, 1),
+        ("GIF", MOVING, 3),
+    ],
+)
+def test_size_and_frames(name, options, frames):
+    data = pictures.file_of(SMALL, name, **options)
+    assert headers.read(data, headers.sniff(data)) == Header(40, 30, frames)
+
+
+def test_the_decoder_is_asked_where_it_reads_a_header_without_pixels():
+    assert headers.read(pictures.file_of(SMALL, "BMP"), "bmp") is None
+
+
+def test_a_gif_frame_over_the_edge_makes_the_canvas_larger():
+    data = pictures.gif((2, 2), [pictures.RED], [((1, 1, 5, 4), [0] * 12, 1, 0, None)], loop=None)
+    assert headers.read(data, "gif") == Header(5, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("marker", "precision", "message"),
+    [(0xC1, 12, "12 bits a sample"), (0xC3, 8, "lossless"), (0xC5, 8, "hierarchical"), (0xCB, 8, "lossless")],
+)
+def test_kinds_of_jpeg_that_no_decoder_knows_are_refused_by_name(marker, precision, message):
+    frame = struct.pack(">BBHBHHB", 0xFF, marker, 11, precision, 8, 8, 1) + b"\x01\x11\0"
+    with pytest.raises(UnsupportedFormat, match=message):
+        headers.read(b"\xff\xd8" + frame + b"\xff\xd9", "jpeg")
+
+
+def test_a_jpeg_that_repeats_its_scans_is_refused():
+    data = pictures.file_of(Image.new("L", (5000, 5000)), "JPEG")
+    scan = data.index(b"\xff\xda")
+    assert headers.read(data, "jpeg") == Header(5000, 5000)
+    bomb = data[:scan] + data[scan : scan + 20] * 200 + data[scan:]
+    with pytest.raises(ImageTooLarge, match="201 scans"):
+        headers.read(bomb, "jpeg")
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("length", [3, 8, 12, 15, 20])
+def test_a_file_that_ends_in_its_header_is_corrupt(name, length):
+    with pytest.raises(CorruptImage):
+        headers.read(pictures.file_of(SMALL, name)[:length], name.lower())
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"tRNS", b"IDAT"])
+def test_a_flipped_bit_in_what_a_png_shows_is_corrupt(kind):
+    data = bytearray(pictures.file_of(SMALL.quantize(8), "PNG", transparency=1))
+    data[data.index(kind) + 4] ^= 4
+    with pytest.raises(CorruptImage, match="checksum"):
+        headers.read(bytes(data), "png")
+
+
+def test_a_png_without_an_end_is_corrupt():
+    with pytest.raises(CorruptImage, match="truncated"):
+        headers.read(pictures.file_of(SMALL, "PNG")[:-12], "png")

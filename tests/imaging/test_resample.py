@@ -1,0 +1,81 @@
+"""SIMD and Pillow give one picture, whole or in bands."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tests.imaging import pictures
+
+from chalicelib.imaging import resample as module
+from chalicelib.imaging.resample import MODES, premultiplied, resample, straight
+from chalicelib.model import Size
+
+pytestmark = pytest.mark.skipif(not module.HAS_SIMD, reason="the SIMD resizer is not installed: there is one way only")
+
+
+def picture(mode, width=150, height=110):
+    if mode == "RGBa":
+        return pictures.scenery(width, height, "RGBA").convert("RGBa")
+    return pictures.scenery(width, height, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [Size(37, 29), Size(150, 20), Size(300, 200), Size(1, 1)])
+def test_simd_is_pillow_within_5_levels_and_half_a_level_on_average(mode, size):
+    image = picture(mode)
+    one, other = (resample(image, size, simd=simd) for simd in (True, False))
+    largest, mean = pictures.difference(one, other)
+    assert largest <= 5
+    assert mean <= 0.5
+
+
+@pytest.mark.parametrize("area", [(10.5, 20.25, 99.75, 88.0), (0.0, 0.0, 150.0, 110.0), (149.0, 109.0, 150.0, 110.0)])
+def test_a_part_of_an_image_is_the_same_part_both_ways(area):
+    image = picture("RGB")
+    largest, mean = pictures.difference(*(resample(image, Size(40, 30), area, simd=simd) for simd in (True, False)))
+    assert largest <= 5
+    assert mean <= 0.5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_bands_leave_no_seam(mode, monkeypatch):
+    image = picture(mode)
+    whole = resample(image, Size(70, 50), (3.3, 4.4, 140.2, 105.5))
+    monkeypatch.setattr(module, "BAND_BYTES", 1000)
+    assert resample(image, Size(70, 50), (3.3, 4.4, 140.2, 105.5)).tobytes() == whole.tobytes()
+
+
+def test_more_bands_than_rows_are_not_made(monkeypatch):
+    monkeypatch.setattr(module, "BAND_BYTES", 1)
+    assert resample(picture("L"), Size(20, 2)).size == (20, 2)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_every_area_inside_an_image_is_accepted(data):
+    """Rounding must not carry the far edge over the image's, by which the resizer would refuse the area."""
+    width, height = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))
+    left = data.draw(st.floats(0, width - 0.5))
+    top = data.draw(st.floats(0, height - 0.5))
+    right = data.draw(st.floats(left + 0.25, width) | st.just(float(width)))
+    bottom = data.draw(st.floats(top + 0.25, height) | st.just(float(height)))
+    size = Size(data.draw(st.integers(1, 120)), data.draw(st.integers(1, 120)))
+    assert resample(Image.new("L", (width, height)), size, (left, top, right, bottom)).size == size
+
+
+def test_alpha_is_multiplied_and_divided_as_pillow_does_within_a_level():
+    image = picture("RGBA")
+    largest, _ = pictures.difference(premultiplied(image.copy()), image.convert("RGBa"))
+    assert largest <= 1
+    scaled = image.convert("RGBa")
+    largest, _ = pictures.difference(straight(scaled), scaled.convert("RGBA"))
+    assert largest <= 1
+    assert straight(scaled, simd=False).tobytes() == scaled.convert("RGBA").tobytes()
+    assert premultiplied(image.copy(), simd=False).tobytes() == scaled.tobytes()
+
+
+def test_straightening_leaves_its_image_alone():
+    image = picture("RGBa")
+    before = image.tobytes()
+    straight(image)
+    assert (image.mode, image.tobytes()) == ("RGBa", before)
