@@ -52,14 +52,22 @@ def _fullest(image: Image.Image, part: Size, whole: Size, measure: Callable[[Ima
 
 
 def _attention(image: Image.Image) -> Image.Image:
-    edges = image.convert("L").filter(ImageFilter.GaussianBlur(1)).filter(ImageFilter.FIND_EDGES)
     hue, saturation, value = image.convert("HSV").split()
     colourful = ImageChops.multiply(saturation, value).point(lambda level: level // 2)
     skin = ImageChops.multiply(
         ImageChops.multiply(_within(hue, _SKIN_HUES), _within(saturation, _SKIN_SATURATIONS)),
         _within(value, _SKIN_VALUES),
     )
-    return ImageChops.add(ImageChops.add(edges, colourful), skin)
+    return ImageChops.add(ImageChops.add(_edges(image), colourful), skin)
+
+
+def _edges(image: Image.Image) -> Image.Image:
+    """How steep each pixel's surroundings are; nought along the border, where Pillow's filters leave pixels as are."""
+    found = Image.new("L", image.size, 0)
+    if min(image.size) > 2:
+        steepness = image.convert("L").filter(ImageFilter.GaussianBlur(1)).filter(ImageFilter.FIND_EDGES)
+        found.paste(steepness.crop((1, 1, image.width - 1, image.height - 1)), (1, 1))
+    return found
 
 
 def _within(band: Image.Image, levels: range) -> Image.Image:

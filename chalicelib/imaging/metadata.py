@@ -32,6 +32,26 @@ _EXIF_NAMES = {
     Base.ISOSpeedRatings: "iso",
     Base.FocalLength: "focal_length",
 }
+_IFD0_KEPT = frozenset(
+    {
+        *_IFD0_NAMES,
+        Base.XResolution,
+        Base.YResolution,
+        Base.ResolutionUnit,
+        Base.DateTime,
+        Base.HostComputer,
+        Base.Rating,
+        Base.XPTitle,
+        Base.XPComment,
+        Base.XPAuthor,
+        Base.XPKeywords,
+        Base.XPSubject,
+    }
+)
+"""What may follow a picture; in a TIFF the same directory also says where its pixels are."""
+
+_EXIF_DROPPED = frozenset({Base.MakerNote, Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset})
+_EMPTY_BLOCK = len(Image.Exif().tobytes())
 _XMP_LOCATION = re.compile(
     rb"""\s(?:exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\s*=\s*("[^"]*"|'[^']*')"""
 )
@@ -99,22 +119,31 @@ def kept(tags: Tags, spec: VariantSpec) -> Kept:
 
 def _copyright(tags: Tags) -> bytes:
     chosen = Image.Exif()
-    for tag in _COPYRIGHT:
-        if _text(tags.exif.get(tag)):
-            chosen[tag] = tags.exif[tag]
-    return _bounded(chosen.tobytes()) if len(chosen) else b""
+    chosen.update({tag: tags.exif[tag] for tag in _COPYRIGHT if _text(tags.exif.get(tag))})
+    return _written(chosen)
 
 
 def _all_exif(tags: Tags, *, gps: bool) -> bytes:
-    """EXIF without orientation, without maker's note, whose offsets would be wrong, and without GPS unless asked."""
+    """EXIF without what the variant makes wrong: orientation, dimensions, and the maker's note with its offsets."""
     chosen = Image.Exif()
-    chosen.load(tags.exif.tobytes())
-    chosen.pop(Base.Orientation, None)
-    chosen.get_ifd(IFD.Exif).pop(Base.MakerNote, None)
-    if not gps:
-        chosen.pop(IFD.GPSInfo, None)
-        chosen.get_ifd(IFD.GPSInfo).clear()
-    return _bounded(chosen.tobytes()) if len(chosen) else b""
+    chosen.update({tag: value for tag, value in tags.exif.items() if tag in _IFD0_KEPT})
+    details = {tag: value for tag, value in tags.exif.get_ifd(IFD.Exif).items() if tag not in _EXIF_DROPPED}
+    if details:
+        chosen.get_ifd(IFD.Exif).update(details)
+    place = tags.exif.get_ifd(IFD.GPSInfo) if gps else {}
+    if place:
+        chosen.get_ifd(IFD.GPSInfo).update(place)
+    return _written(chosen)
+
+
+def _written(exif: Image.Exif) -> bytes:
+    """The block as bytes; none where it is empty, or holds a value that can be read and not written."""
+    try:
+        with named_errors("exif"):
+            block = exif.tobytes()
+    except PermanentError:
+        return b""
+    return _bounded(block) if len(block) > _EMPTY_BLOCK else b""
 
 
 def _all_xmp(tags: Tags, *, gps: bool) -> bytes:

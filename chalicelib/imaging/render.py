@@ -125,9 +125,8 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
         )
     try:
         original = decode.open_original(spec.image, limits)
-        (frame,) = decode.decode_frames(original, None, only_first=True)
-        pyramid = _pyramid(frame, original)
-        return pyramid.draw(Box(0, 0, *original.size), original.size)
+        frames = decode.decode_frames(original, None, only_first=True)
+        return _pyramid(next(frames), original).draw(Box(0, 0, *original.size), original.size)
     except PermanentError as error:
         raise InvalidRequest(f"watermark: {error}", field="watermark") from error
 

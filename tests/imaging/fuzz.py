@@ -155,12 +155,13 @@ def main() -> int:
         if problem:
             saved = Path(tempfile.mkdtemp(prefix="fuzz-")) / f"{options.seed}-{number}.bin"
             saved.write_bytes(data)
-            print(f"file {number} of seed {options.seed}, from {name}: {problem}\nsaved as {saved}")
+            sys.stdout.write(f"file {number} of seed {options.seed}, from {name}: {problem}\nsaved as {saved}\n")
             return 1
         outcomes[f"{name}: {outcome}"] += 1
     for line, count in sorted(outcomes.items()):
-        print(f"{count:7,}  {line}")
-    print(f"{outcomes.total():7,}  files, seed {options.seed}, peak {_peak() / 1e6:,.0f} MB: only named errors")
+        sys.stdout.write(f"{count:7,}  {line}\n")
+    peak = f"{_peak() / 1e6:,.0f} MB"
+    sys.stdout.write(f"{outcomes.total():7,}  files, seed {options.seed}, peak {peak}: only named errors\n")
     return 0
 
 

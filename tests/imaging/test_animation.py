@@ -4,12 +4,12 @@ import io
 
 import pytest
 from PIL import Image, ImageSequence
-from tests.imaging import pictures
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, TooManyFrames
 from chalicelib.imaging import animation
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Limits, VariantSpec
+from tests.imaging import pictures
 
 SIDE = 16
 CLEAR = (0, 0, 0, 0)

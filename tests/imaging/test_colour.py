@@ -4,12 +4,12 @@ import struct
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.imaging import colour
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Size, VariantSpec
+from tests.imaging import pictures
 
 PATCH = 8
 

@@ -21,8 +21,8 @@ def test_the_examples_of_the_docstrings():
     assert doctest.testmod(geometry).failed == 0
 
 
-@given(SIZES, OPEN_TARGETS, FITS, POSITIONS, st.booleans())
-@example(Size(1, 20_000), (20_000, None), Fit.INSIDE, Position.CENTER, True)
+@given(size=SIZES, target=OPEN_TARGETS, fit=FITS, position=POSITIONS, enlarge=st.booleans())
+@example(size=Size(1, 20_000), target=(20_000, None), fit=Fit.INSIDE, position=Position.CENTER, enlarge=True)
 def test_no_side_is_zero_and_everything_lies_inside_what_it_is_cut_from_or_laid_on(
     size, target, fit, position, enlarge
 ):

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.imaging.hashes import dominant_color, perceptual_hash, thumbhash
+from tests.imaging import pictures
 
 
 def ramps(width, height, *, alpha):

@@ -4,11 +4,11 @@ import struct
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from chalicelib.imaging import headers
 from chalicelib.imaging.headers import Header
+from tests.imaging import pictures
 
 SMALL = pictures.scenery(40, 30)
 MOVING = {"save_all": True, "append_images": [SMALL.rotate(90), SMALL.rotate(180)], "duration": 50}

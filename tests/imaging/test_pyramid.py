@@ -2,12 +2,12 @@
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Position, Size, VariantSpec
+from tests.imaging import pictures
 
 CELL = 16
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.imaging import resample as module
 from chalicelib.imaging.resample import MODES, premultiplied, resample, straight
 from chalicelib.model import Size
+from tests.imaging import pictures
 
 pytestmark = pytest.mark.skipif(not module.HAS_SIMD, reason="the SIMD resizer is not installed: there is one way only")
 

@@ -1,0 +1,106 @@
+"""Quality, sizes in bytes, palettes."""
+
+import pytest
+from PIL import Image
+from tests.imaging import pictures
+
+from chalicelib.errors import VariantTooLarge
+from chalicelib.imaging import encode as module
+from chalicelib.imaging.animation import Film
+from chalicelib.imaging.encode import encode
+from chalicelib.imaging.metadata import Kept
+from chalicelib.model import Format, VariantSpec
+
+PICTURE = pictures.photograph(160, 120)
+
+
+def encoded(target, image=PICTURE, *, palette=False, **fields):
+    return encode(Film([image], [0], 0), VariantSpec(name="a", **fields), target, Kept(), palette=palette)
+
+
+@pytest.mark.parametrize("target", list(Format))
+def test_bytes_grow_with_quality(target):
+    sizes = [len(encoded(target, quality=quality)) for quality in (5, 40, 75, 95)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+@pytest.mark.parametrize("target", list(Format))
+def test_max_bytes_gets_the_best_quality_that_fits_in_few_encodes(target, monkeypatch):
+    room = len(encoded(target, quality=50)) + 10
+    asked = []
+    save = module._save  # noqa: SLF001 - counted
+
+    def noted(film, spec, target, kept, quality):
+        asked.append(quality)
+        return save(film, spec, target, kept, quality)
+
+    monkeypatch.setattr(module, "_save", noted)
+    data = encoded(target, max_bytes=room)
+    assert len(data) <= room
+    assert len(asked) <= 8
+    monkeypatch.undo()
+    fitting = [quality for quality in asked if len(encoded(target, quality=quality)) <= room]
+    assert data == encoded(target, quality=max(fitting))
+    assert len(encoded(target, quality=max(fitting) + 1)) > room
+
+
+def test_max_bytes_keeps_the_quality_asked_for_when_it_fits():
+    assert encoded(Format.JPEG, max_bytes=10**6, quality=70) == encoded(Format.JPEG, quality=70)
+
+
+@pytest.mark.parametrize("fields", [{}, {"lossless": True}])
+def test_max_bytes_that_nothing_fits_in_is_an_error(fields):
+    with pytest.raises(VariantTooLarge, match="fit in 20 bytes"):
+        encoded(Format.WEBP, max_bytes=20, **fields)
+
+
+def test_lossless_is_not_traded_for_bytes():
+    with pytest.raises(VariantTooLarge):
+        encoded(Format.PNG, lossless=True, max_bytes=len(encoded(Format.PNG)) - 1)
+
+
+@pytest.mark.parametrize("target", [Format.WEBP, Format.PNG])
+def test_lossless_is(target):
+    data = encoded(target, lossless=True, quality=30)
+    assert pictures.opened(data).convert("RGB").tobytes() == PICTURE.tobytes()
+
+
+def test_lossless_avif_is_as_near_as_its_colour_space_comes():
+    largest, mean = pictures.difference(pictures.opened(encoded(Format.AVIF, lossless=True)), PICTURE)
+    assert largest <= 4
+    assert mean <= 1
+
+
+def test_a_png_of_a_palette_original_stays_small():
+    art = pictures.photograph(160, 120).quantize(16).convert("RGB").resize((100, 75), Image.Resampling.LANCZOS)
+    as_palette, as_colour = encoded(Format.PNG, art, palette=True), encoded(Format.PNG, art)
+    assert pictures.opened(as_palette).mode == "P"
+    assert len(as_palette) < 0.7 * len(as_colour)
+    assert pictures.difference(pictures.opened(as_palette).convert("RGB"), art)[1] < 8
+
+
+def test_quality_of_a_png_is_its_number_of_colours():
+    image = pictures.opened(encoded(Format.PNG, quality=25))
+    assert image.mode == "P"
+    assert len(image.getcolors()) <= 64
+
+
+def test_a_palette_keeps_soft_alpha_in_a_png_and_a_hard_one_in_a_gif():
+    image = pictures.scenery(64, 64, "RGBA")
+    soft = pictures.opened(encoded(Format.PNG, image, palette=True)).convert("RGBA").getchannel("A")
+    assert len(soft.getcolors()) > 8
+    assert pictures.difference(soft, image.getchannel("A"))[1] < 8
+    hard = pictures.opened(encoded(Format.GIF, image)).convert("RGBA").getchannel("A")
+    expected = image.getchannel("A").point(lambda level: 255 * (level >= 128))
+    assert hard.tobytes() == expected.tobytes()
+
+
+def test_progressive_is_for_the_asking():
+    assert "progressive" not in pictures.opened(encoded(Format.JPEG)).info
+    assert pictures.opened(encoded(Format.JPEG, progressive=True)).info["progressive"] == 1
+
+
+def test_grey_stays_grey():
+    assert pictures.opened(encoded(Format.JPEG, PICTURE.convert("L"))).mode == "L"
+    assert pictures.opened(encoded(Format.PNG, PICTURE.convert("L"))).mode == "L"

@@ -1,0 +1,29 @@
+"""A short run of the fuzz harness, the same files every time; `python -m tests.imaging.fuzz` runs for longer."""
+
+from itertools import islice
+
+import pytest
+from tests.imaging import fuzz
+
+from chalicelib import errors
+
+FILES = 1500
+
+CODES = {"ok", *(error.code for error in vars(errors).values() if isinstance(error, type) and hasattr(error, "code"))}
+
+
+@pytest.mark.filterwarnings("error")
+def test_only_named_errors_come_out():
+    outcomes = [fuzz.attempt(data) for _, data in islice(fuzz.mutants(seed=0), FILES)]
+    assert set(outcomes) <= CODES
+    assert outcomes.count("corrupt_image") > FILES / 4
+    assert outcomes.count("ok") > FILES / 50
+
+
+def test_the_files_that_are_mutated_are_sound():
+    assert {name: fuzz.attempt(data) for name, data in fuzz.seeds().items()} == dict.fromkeys(fuzz.seeds(), "ok")
+
+
+def test_a_seed_makes_the_same_files():
+    one, other = (list(islice(fuzz.mutants(seed=5), 20)) for _ in range(2))
+    assert one == other
