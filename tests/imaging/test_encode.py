@@ -2,7 +2,6 @@
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.errors import VariantTooLarge
 from chalicelib.imaging import encode as module
@@ -10,6 +9,7 @@ from chalicelib.imaging.animation import Film
 from chalicelib.imaging.encode import encode
 from chalicelib.imaging.metadata import Kept
 from chalicelib.model import Format, VariantSpec
+from tests.imaging import pictures
 
 PICTURE = pictures.photograph(160, 120)
 

@@ -4,13 +4,13 @@ import random
 
 import pytest
 from PIL import Image, ImageDraw
-from tests.imaging import pictures
 
 from chalicelib.imaging import focus
 from chalicelib.imaging.geometry import CENTER
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Position, Size, VariantSpec
+from tests.imaging import pictures
 
 GREY = (120, 120, 120)
 

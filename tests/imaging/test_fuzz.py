@@ -3,9 +3,9 @@
 from itertools import islice
 
 import pytest
-from tests.imaging import fuzz
 
 from chalicelib import errors
+from tests.imaging import fuzz
 
 FILES = 1500
 

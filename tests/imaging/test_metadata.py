@@ -3,11 +3,11 @@
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
-from tests.imaging import pictures
 
 from chalicelib.imaging.metadata import Tags, kept
 from chalicelib.imaging.render import render
 from chalicelib.model import Format, Metadata, VariantSpec
+from tests.imaging import pictures
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"
@@ -74,7 +74,9 @@ def test_the_record_reads_every_format_that_has_exif(name):
 def test_nothing_is_kept_by_default(target):
     data, image, exif = variant(target)
     assert dict(exif) == {}
-    assert not {"icc_profile", "xmp", "exif", "comment", "XML:com.adobe.xmp"} & {key for key in image.info if image.info[key]}
+    assert not {"icc_profile", "xmp", "exif", "comment", "XML:com.adobe.xmp"} & {
+        key for key in image.info if image.info[key]
+    }
     assert b"Maker" not in data
 
 
@@ -126,7 +128,9 @@ def test_blocks_that_fit_in_no_jpeg_segment_are_left_out():
     assert dict(pictures.opened(made.data).getexif()) == {}
 
 
-@pytest.mark.parametrize("block", [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"])
+@pytest.mark.parametrize(
+    "block", [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"]
+)
 def test_a_broken_block_does_not_break_the_picture(block):
     data = pictures.file_of(pictures.scenery(60, 40), "JPEG", exif=block)
     rendering = render(data, [VariantSpec(name="a", metadata=Metadata.ALL)])

@@ -4,7 +4,6 @@ import io
 
 import pytest
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.errors import (
     CorruptImage,
@@ -17,6 +16,7 @@ from chalicelib.errors import (
 )
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Limits, Position, VariantSpec, Watermark
+from tests.imaging import pictures
 
 SIZES = (
     VariantSpec(name="small", width=24, height=24),
@@ -191,8 +191,11 @@ def test_a_side_that_follows_from_the_other_one_is_limited_too():
 
 def test_a_canvas_is_limited_as_an_original_is():
     with pytest.raises(InvalidRequest, match="would have 250,000 pixels: at most 100,000"):
-        render(source("PNG", "L"), [VariantSpec(name="a", width=500, height=500, fit=Fit.CONTAIN)],
-               limits=Limits(max_pixels=100_000))
+        render(
+            source("PNG", "L"),
+            [VariantSpec(name="a", width=500, height=500, fit=Fit.CONTAIN)],
+            limits=Limits(max_pixels=100_000),
+        )
 
 
 def test_the_checkpoint_is_asked_between_steps_and_ends_the_job():

@@ -1,0 +1,92 @@
+"""The command that runs a pipeline on local files."""
+
+import io
+import json
+
+import pytest
+
+from chalicelib.imaging import __main__ as command
+from chalicelib.imaging.contact_sheet import CELL, GAP, contact_sheet
+from chalicelib.imaging.render import render
+from chalicelib.model import Format, VariantSpec
+from tests.imaging import pictures
+
+PIPELINE = """
+[variants.small]
+width = 32
+height = 32
+[variants.web]
+width = 64
+format = "webp"
+key = "{variant}/{stem}.{ext}"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine.toml").write_text(PIPELINE)
+    (tmp_path / "one.png").write_bytes(pictures.file_of(pictures.scenery(120, 80, "RGBA"), "PNG"))
+    (tmp_path / "two ü.jpg").write_bytes(pictures.file_of(pictures.scenery(80, 120), "JPEG"))
+    return tmp_path
+
+
+def run(folder, *photos, extra=()):
+    names = [str(folder / name) for name in photos]
+    return command.main([*names, "--pipeline", str(folder / "mine.toml"), "--out", str(folder / "out"), *extra])
+
+
+def test_variants_and_descriptions_go_to_the_folder(folder, capsys):
+    assert run(folder, "one.png", "two ü.jpg") == 0
+    assert pictures.opened((folder / "out/small/one.png").read_bytes()).size == (32, 21)
+    assert pictures.opened((folder / "out/web/two ü.webp").read_bytes()).size == (64, 96)
+    described = json.loads((folder / "out/one.png.json").read_text())
+    assert (described["original"]["width"], described["original"]["has_alpha"]) == (120, True)
+    assert [variant["key"] for variant in described["variants"]] == ["small/one.png", "web/one.webp"]
+    assert described["variants"][1]["bytes"] == (folder / "out/web/one.webp").stat().st_size
+    assert "small 21x32 jpeg, web 64x96 webp" in capsys.readouterr().out
+
+
+def test_a_photo_that_fails_does_not_stop_the_others(folder, capsys):
+    (folder / "bad.jpg").write_bytes(b"nothing")
+    assert run(folder, "bad.jpg", "gone.jpg", "one.png") == 1
+    said = capsys.readouterr().out
+    assert "bad.jpg: not rendered: The bytes are no image" in said
+    assert "gone.jpg: not rendered: " in said
+    assert (folder / "out/one.png.json").exists()
+
+
+def test_a_pipeline_that_is_not_there_is_said_so(folder, capsys):
+    assert command.main([str(folder / "one.png"), "--pipeline", "nowhere", "--out", str(folder)]) == 2
+    assert "no such pipeline" in capsys.readouterr().err
+
+
+def test_the_contact_sheet_shows_every_variant(folder):
+    sheet = folder / "sheet.png"
+    assert run(folder, "one.png", "two ü.jpg", extra=["--contact-sheet", str(sheet)]) == 0
+    width, height = pictures.opened(sheet.read_bytes()).size
+    assert width == GAP + 2 * (CELL.width + GAP)
+    assert height > 2 * CELL.height
+
+
+def test_a_cell_shows_its_variant_at_its_own_size():
+    picture = pictures.scenery(100, 60)
+    rendering = render(pictures.file_of(picture, "PNG"), [VariantSpec(name="a", format=Format.PNG)])
+    sheet = pictures.opened(contact_sheet([("title", rendering)]))
+    left, top = GAP + (CELL.width - 100) // 2, GAP + 18 + (CELL.height - 60) // 2
+    assert sheet.crop((left, top, left + 100, top + 60)).tobytes() == picture.tobytes()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_is_for_many_photos_on_a_terminal():
+    terminal, file = Terminal(), io.StringIO()
+    photos = [command.Path(name) for name in ("a.jpg", "b.jpg")]
+    assert list(command._with_progress(photos, terminal)) == photos  # noqa: SLF001 - no terminal in a test
+    assert "] 1 of 2  b.jpg" in terminal.getvalue()
+    assert terminal.getvalue().endswith(command.CLEAR_LINE)
+    assert list(command._with_progress(photos, file)) == photos  # noqa: SLF001
+    assert list(command._with_progress(photos[:1], terminal)) == photos[:1]  # noqa: SLF001
+    assert file.getvalue() == ""
