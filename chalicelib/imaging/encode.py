@@ -134,19 +134,23 @@ def _timing(film: Film, target: Format) -> Options:
 
 
 def _with_palette(image: Image.Image, colours: int, *, hard_alpha: bool) -> Image.Image:
-    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or clear, as in a GIF."""
+    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or clear, as in a GIF.
+
+    Where alpha is soft, colours are chosen with it (octree), which takes more of them; else among the opaque ones.
+    """
     if image.mode != "RGBA":
-        rgb = image.convert("RGB")
-        palette = rgb.quantize(colours, Image.Quantize.MEDIANCUT)
-        return rgb.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    if not hard_alpha:
+        return _dithered(image.convert("RGB"), colours)
+    alpha = image.getchannel("A")
+    if not hard_alpha and any(alpha.histogram()[1:255]):
         return image.quantize(colours, Image.Quantize.FASTOCTREE)
-    opaque = image.getchannel("A").point(lambda level: 255 if level >= 128 else 0)
-    solid = image.convert("RGB")
-    palette = solid.quantize(max(2, min(colours, 255)), Image.Quantize.MEDIANCUT)
-    quantized = solid.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    quantized = _dithered(image.convert("RGB"), max(2, min(colours, 255)))
     clear = Image.new("P", image.size, 255)
-    clear.putpalette(quantized.getpalette() or [])
-    clear.paste(quantized, mask=opaque)
+    clear.putpalette(bytes(quantized.getpalette() or []).ljust(3 * 256, b"\0"))
+    clear.paste(quantized, mask=alpha.point(lambda level: 255 if level >= 128 else 0))
     clear.info["transparency"] = 255
     return clear
+
+
+def _dithered(image: Image.Image, colours: int) -> Image.Image:
+    palette = image.quantize(colours, Image.Quantize.MEDIANCUT)
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)

@@ -96,6 +96,17 @@ def test_a_palette_keeps_soft_alpha_in_a_png_and_a_hard_one_in_a_gif():
     assert hard.tobytes() == expected.tobytes()
 
 
+def test_a_palette_with_clear_pixels_has_as_good_colours_as_one_without():
+    image = PICTURE.convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 160, 30))
+    found = pictures.opened(encoded(Format.PNG, image, palette=True)).convert("RGBA")
+    assert found.crop((0, 0, 160, 30)).getchannel("A").getextrema() == (0, 0)
+    below = (0, 30, 160, 120)
+    opaque = pictures.opened(encoded(Format.PNG, PICTURE.crop(below), palette=True)).convert("RGBA")
+    gap = pictures.difference(found.crop(below), image.crop(below))[1]
+    assert gap <= 1.1 * pictures.difference(opaque, image.crop(below))[1]
+
+
 def test_progressive_is_for_the_asking():
     assert "progressive" not in pictures.opened(encoded(Format.JPEG)).info
     assert pictures.opened(encoded(Format.JPEG, progressive=True)).info["progressive"] == 1

@@ -222,6 +222,15 @@ def test_heic_without_its_decoder_says_so(monkeypatch):
         render(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), [])
 
 
+def test_heic_is_read_where_its_decoder_is():
+    heif = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    heif.from_pillow(pictures.scenery(60, 40)).save(out)
+    rendering = render(out.getvalue(), SIZES[:1])
+    assert (rendering.original.format, rendering.original.width) == ("heic", 60)
+    assert (rendering.variants[0].format, rendering.variants[0].width) == (Format.JPEG, 24)
+
+
 def test_sharpening_raises_contrast_at_edges_only():
     picture = Image.new("L", (400, 400), 100)
     picture.paste(150, (200, 0, 400, 400))
