@@ -49,18 +49,18 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str]) 
         _allow(
             "WriteLogs",
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            [f"arn:aws:logs:{own}:log-group:/aws/lambda/{APP}-{stage}*"],
+            [f"arn:aws:logs:{own}:log-group:/aws/lambda/{APP}-{stage}{names}" for names in (":*", "-*")],
         ),
         _allow(
             "ReadOriginals",
-            ["s3:GetObject", "s3:GetObjectVersion"],
+            ["s3:GetObject"],
             [f"{bucket}/*" for bucket in (source, dest, *allowed)],
         ),
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [source, dest, *allowed]),
         _allow("WriteVariants", ["s3:PutObject", "s3:DeleteObject"], [f"{bucket}/*" for bucket in (dest, *allowed)]),
         _allow(
             "KeepRecords",
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
             [f"arn:aws:dynamodb:{own}:table/{variables['IMAGES_TABLE']}"],
         ),
         _allow("Announce", ["sns:Publish"], [variables["COMPLETIONS_TOPIC_ARN"]]),

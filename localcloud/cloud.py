@@ -19,7 +19,7 @@ from localcloud.home import ROOT, Home, LocalCloudError
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 2.0  # there is nothing to save; it would wait for idle connections
 TAIL = 20  # lines of the log that are shown when the cloud dies
 
 
@@ -53,8 +53,12 @@ def running(home: Home) -> Cloud | None:
     return cloud if _is_ours(cloud.pid) and _answers(cloud) else None
 
 
-def start(home: Home, port: int) -> Cloud:
-    """Start an empty cloud, and wait until it answers."""
+def start(home: Home, port: int, *, enforce_iam: bool = False) -> Cloud:
+    """Start an empty cloud, and wait until it answers.
+
+    With `enforce_iam` signatures and policies count as on AWS, those of the functions' roles too. Without, anything
+    goes: `curl` can upload, and buckets that want TLS take plain HTTP.
+    """
     check_port(port)
     stop(home)
     home.scratch.mkdir(parents=True)
@@ -62,7 +66,7 @@ def start(home: Home, port: int) -> Cloud:
     shell = subprocess.run(
         ["sh", "-c", '"$@" >"$0" 2>&1 </dev/null & echo $!', str(home.log), *server],
         cwd=ROOT,
-        env=_server_environment(home, port),
+        env=_server_environment(home, port, enforce_iam=enforce_iam),
         stdout=subprocess.PIPE,
         start_new_session=True,
         check=True,
@@ -142,7 +146,7 @@ def _quick_waiters(home: Home) -> Path:
     return folder
 
 
-def _server_environment(home: Home, port: int) -> dict[str, str]:
+def _server_environment(home: Home, port: int, *, enforce_iam: bool) -> dict[str, str]:
     """Return the cloud's environment: little is inherited, because Lambda workers inherit it in turn."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
@@ -150,6 +154,7 @@ def _server_environment(home: Home, port: int) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
+        "AUTH": str(enforce_iam).lower(),
         "PYTHONUNBUFFERED": "1",
         "TMPDIR": str(home.scratch),
         "STATE_DIR": str(home.scratch / "state"),

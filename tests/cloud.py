@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from localcloud import cloud as clouds
 from localcloud import project, venvs
@@ -48,9 +49,9 @@ class Client:
         return session.client(service, endpoint_url=self.cloud.url)
 
 
-@pytest.fixture(scope="session")
-def home() -> Iterator[Home]:
-    home = Home(LOCAL / "test" / str(os.getpid()))
+def fresh_home(name: str) -> Iterator[Home]:
+    """Lend a folder for one cloud of this session, and leave neither behind."""
+    home = Home(LOCAL / "test" / f"{os.getpid()}-{name}")
     home.folder.mkdir(parents=True)
     yield home
     clouds.stop(home)
@@ -58,9 +59,14 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    yield from fresh_home("app")
+
+
+@pytest.fixture(scope="session")
 def cloud(home: Home) -> clouds.Cloud:
     venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
-    return clouds.start(home, free_port())
+    return clouds.start(home, free_port(), enforce_iam=True)
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +89,18 @@ class Deployed:
         self.source, self.dest, self.api = exports["SOURCE_BUCKET"], exports["DEST_BUCKET"], exports["API_URL"]
         self.client = client
         self.envelopes: list[dict[str, Any]] = []
-        self.queue = self.sqs.create_queue(QueueName="subscriber")["QueueUrl"]
-        attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
-        client.of("sns").subscribe(
-            TopicArn=exports["COMPLETIONS_TOPIC_ARN"], Protocol="sqs", Endpoint=attributes["QueueArn"]
-        )
+        self.queue, arn = self.make_queue("subscriber")
+        client.of("sns").subscribe(TopicArn=exports["COMPLETIONS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+
+    def make_queue(self, name: str) -> tuple[str, str]:
+        """Create a queue that SNS and EventBridge may send to; return its URL and ARN."""
+        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        principal = {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        return url, arn
 
     def upload(self, key: str, data: bytes, **options: Any) -> str:
         """Put an original into the source bucket, and return its image id."""
@@ -139,4 +152,27 @@ class Deployed:
 def deployed(home: Home, client: Client) -> Deployed:
     venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
     project.deploy(home, client.cloud, None)
-    return Deployed(client, project.exports(home, client.cloud))
+    exports = project.exports(home, client.cloud)
+    for bucket in (exports["SOURCE_BUCKET"], exports["DEST_BUCKET"]):
+        assert_tls_only(client, bucket)
+        client.of("s3").delete_bucket_policy(Bucket=bucket)
+    return Deployed(client, exports)
+
+
+def assert_tls_only(client: Client, bucket: str) -> None:
+    """See the bucket refuse plain HTTP to a user who may read it: the local cloud speaks nothing else.
+
+    So the other tests need that policy gone. All else that they see is what the functions' own policy allows.
+    """
+    iam, user = client.of("iam"), f"reader-of-{bucket}"[:64]
+    iam.create_user(UserName=user)
+    allow = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    iam.put_user_policy(
+        UserName=user, PolicyName="read", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    )
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    reader = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=clouds.REGION).client(
+        "s3", endpoint_url=client.cloud.url
+    )
+    with pytest.raises(ClientError, match=r"AccessDenied.*explicit deny in a resource-based policy"):
+        reader.get_object(Bucket=bucket, Key="any")

@@ -62,8 +62,7 @@ def test_subscribers_can_filter_and_people_can_read(deployed: Deployed) -> None:
 
 
 def test_a_completion_reaches_the_event_bus(deployed: Deployed, client: Client) -> None:
-    queue = deployed.sqs.create_queue(QueueName="bus")["QueueUrl"]
-    arn = deployed.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queue, arn = deployed.make_queue("bus")
     bus = client.of("events")
     bus.put_rule(Name="halftone", EventPattern=json.dumps({"source": ["halftone"]}))
     bus.put_targets(Rule="halftone", Targets=[{"Id": "queue", "Arn": arn}])

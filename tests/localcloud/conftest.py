@@ -1,16 +1,37 @@
-"""Small functions on the session's cloud."""
+"""A cloud without the app, and small functions on it."""
 
 import io
 import json
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.cloud import Client, eventually
+from localcloud import cloud as clouds
+from localcloud import venvs
+from localcloud.home import Home
+from tests.cloud import Client, eventually, free_port, fresh_home
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    yield from fresh_home("bare")
+
+
+@pytest.fixture(scope="session")
+def cloud(home: Home) -> clouds.Cloud:
+    """Start a cloud as `make up` does: no policies, so that the functions here need none."""
+    venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
+    return clouds.start(home, free_port())
+
+
+@pytest.fixture(scope="session")
+def client(cloud: clouds.Cloud) -> Client:
+    return Client(cloud)
+
 
 REPORT = """
 import json, os, time, uuid, boto3
