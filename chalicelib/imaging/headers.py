@@ -23,6 +23,7 @@ _SIGNATURES = (
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_JPEG_PROGRESSIVE = {0xC2, 0xCA}
 _JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"fcTL", b"fdAT"}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
@@ -76,35 +77,48 @@ def _brands(data: bytes) -> set[bytes]:
 
 
 def _jpeg(data: bytes) -> Header:
-    """Walk the marker segments to the frame header (ITU-T T.81, B.2.2)."""
+    """Walk the marker segments to the first scan (ITU-T T.81, B.2)."""
+    frame: tuple[int, int] | None = None
     at = 2
     while True:
         at = data.find(b"\xff", at)
         if at < 0:
-            raise CorruptImage("The jpeg file has no frame header")
+            raise CorruptImage("The jpeg file has no scan")
         while data[at] == 0xFF:
             at += 1
         marker = data[at]
         at += 1
         if marker in _JPEG_FRAMES:
-            return _jpeg_frame(data, at, marker)
-        if marker in {0xD9, 0xDA}:
-            raise CorruptImage("The jpeg file has no frame header before its first scan")
+            _check_jpeg_kind(data, at, marker)
+            frame = marker, at
+        elif marker in {0xD9, 0xDA}:
+            if frame is None:
+                raise CorruptImage("The jpeg file has no frame header before its first scan")
+            return _jpeg_header(data, *frame, scan=at)
         if marker not in _JPEG_BARE:
             at += _u16(data, at)
 
 
-def _jpeg_frame(data: bytes, at: int, marker: int) -> Header:
-    precision, height, width = data[at + 2], _u16(data, at + 3), _u16(data, at + 5)
+def _check_jpeg_kind(data: bytes, at: int, marker: int) -> None:
+    precision = data[at + 2]
     if precision != 8:
         raise UnsupportedFormat(f"The JPEG has {precision} bits a sample: expected 8")
     if marker not in _JPEG_DECODABLE:
         raise UnsupportedFormat("The JPEG is lossless or hierarchical: expected baseline, extended or progressive")
+
+
+def _jpeg_header(data: bytes, marker: int, at: int, *, scan: int) -> Header:
+    """The size from the frame header at `at`; refused is a file whose scans would keep a decoder busy for too long.
+
+    Scans are counted only where the first one does not hold everything: a decoder stops after one that does.
+    """
+    height, width, components = _u16(data, at + 3), _u16(data, at + 5), data[at + 7]
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
-    scans = data.count(b"\xff\xda\0", at)
-    if width * height * scans > MAX_SCANNED_PIXELS:
-        raise ImageTooLarge(f"The JPEG has {width} x {height} pixels in {scans} scans, too many to go through")
+    if marker in _JPEG_PROGRESSIVE or data[scan + 2] < components:
+        scans = data.count(b"\xff\xda\0", scan) + 1
+        if width * height * scans > MAX_SCANNED_PIXELS:
+            raise ImageTooLarge(f"The JPEG has {width} x {height} pixels in {scans} scans, too many to go through")
     return Header(width, height)
 
 

@@ -87,13 +87,25 @@ def test_kinds_of_jpeg_that_no_decoder_knows_are_refused_by_name(marker, precisi
         headers.read(b"\xff\xd8" + frame + b"\xff\xd9", "jpeg")
 
 
-def test_a_jpeg_that_repeats_its_scans_is_refused():
-    data = pictures.file_of(Image.new("L", (5000, 5000)), "JPEG")
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_that_repeats_its_scans_is_refused(progressive):
+    data = pictures.file_of(Image.new("RGB", (5000, 2000)), "JPEG", progressive=progressive)
+    if not progressive:  # a baseline file whose first scan has one component of three
+        scan = data.index(b"\xff\xda")
+        data = data[:scan] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + data[scan:]
     scan = data.index(b"\xff\xda")
-    assert headers.read(data, "jpeg") == Header(5000, 5000)
-    bomb = data[:scan] + data[scan : scan + 20] * 200 + data[scan:]
-    with pytest.raises(ImageTooLarge, match="201 scans"):
+    assert headers.read(data, "jpeg") == Header(5000, 2000)
+    bomb = data[:scan] + data[scan : scan + 10] * 200 + data[scan:]
+    with pytest.raises(ImageTooLarge, match=r"5000 x 2000 pixels in 2\d\d scans"):
         headers.read(bomb, "jpeg")
+
+
+def test_the_decoder_refuses_more_scans_after_one_that_holds_everything():
+    """Which is why those need no counting."""
+    data = pictures.file_of(SMALL, "JPEG")
+    scan = data.index(b"\xff\xda")
+    with pytest.raises(OSError, match=r"broken data stream|truncated"):
+        pictures.opened(data[:-2] + data[scan:-2] * 2 + data[-2:])
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF"])
