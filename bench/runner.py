@@ -18,7 +18,7 @@ CHALICE_CONFIG = ROOT / ".chalice" / "config.json"
 SHARP_SCRIPT = ROOT / "bench" / "engines" / "sharp.mjs"
 
 WARM_UPS = 2  # with five repeats the median is what an engine takes once its heap has grown to the picture's size
-ENOUGH_SECONDS = 5.0
+ENOUGH_SECONDS = 2.0
 
 Advance = Callable[[str], None]
 
