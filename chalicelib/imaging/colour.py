@@ -1,6 +1,7 @@
 """Modes and colour spaces: everything ends as 8-bit grey, sRGB or sRGB with alpha."""
 
 import io
+from functools import lru_cache
 
 from PIL import Image, ImageCms
 
@@ -15,8 +16,13 @@ WHITE: Colour = (255, 255, 255, 255)
 TRANSPARENT: Colour = (0, 0, 0, 0)
 
 
-def parse(text: str) -> Colour:
-    """Red, green, blue and alpha of `#rrggbb` or `#rrggbbaa`; InvalidRequest for anything else."""
+def background(text: str | None, *, clear: bool) -> Colour:
+    """Red, green, blue and alpha of `#rrggbb` or `#rrggbbaa`; InvalidRequest for anything else.
+
+    None is transparent where `clear` says that the format can be, and white where it cannot.
+    """
+    if text is None:
+        return TRANSPARENT if clear else WHITE
     digits = text.removeprefix("#")
     if not text.startswith("#") or len(digits) not in {6, 8} or not set(digits) <= set("0123456789abcdefABCDEF"):
         raise InvalidRequest(f"background: expected #rrggbb or #rrggbbaa, got {text!r}", field="background")
@@ -77,24 +83,28 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if _is_srgb(source):
+    mode = "RGBA" if image.mode == "RGBa" else image.mode
+    transform = _transform(profile, mode)
+    if transform is None:
         return image
-    colours = straight(image) if image.mode == "RGBa" else image
-    mode = "RGBA" if colours.mode == "RGBA" else "RGB"
-    converted = ImageCms.profileToProfile(
-        colours, source, ImageCms.createProfile("sRGB"), renderingIntent=_INTENT, outputMode=mode, flags=_FLAGS
-    )
+    converted = ImageCms.applyTransform(straight(image) if image.mode == "RGBa" else image, transform)
     assert converted is not None
     if image.mode == "L":
         return converted.convert("L")
     return premultiplied(converted) if image.mode == "RGBa" else converted
 
 
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Whether converting would only cost time: the profile calls itself sRGB, as those of cameras and editors do."""
-    description = profile.profile.profile_description or ""
-    return description.startswith("sRGB") and profile.profile.xcolor_space.strip() == "RGB"
+@lru_cache(maxsize=4)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From a profile to sRGB for pictures of that mode; None where that would only cost time.
+
+    That is the case with a profile that calls itself sRGB, as those of cameras and editors do.
+    """
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if (source.profile.profile_description or "").startswith("sRGB") and mode in {"RGB", "RGBA"}:
+        return None
+    target = "RGBA" if mode == "RGBA" else "RGB"
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target, _INTENT, _FLAGS)
 
 
 def flattened(image: Image.Image, background: Colour) -> Image.Image:

@@ -43,11 +43,14 @@ _PLUGINS = {
 Options = dict[str, object]
 
 
-def encode(film: Film, spec: VariantSpec, target: Format, kept: Kept, *, palette: bool) -> bytes:
+def encode(
+    film: Film, spec: VariantSpec, target: Format, kept: Kept, *, palette: bool, checkpoint: Callable[[], None]
+) -> bytes:
     """The file of a variant; at the best quality that `spec.max_bytes` allows where that is given.
 
-    Frames are in L, RGB or RGBA. `palette` asks for a PNG of at most 256 colours, as the original had. Raises
-    VariantTooLarge when even quality 1 has more than `max_bytes`, or when lossless leaves no choice and it has.
+    Frames are in L, RGB or RGBA. `palette` asks for a PNG of at most 256 colours, as the original had. `checkpoint` is
+    called before each attempt. Raises VariantTooLarge when even quality 1 has more than `max_bytes`, or when lossless
+    leaves no choice and it has.
     """
     import_module(_PLUGINS[target])
     best = QUALITY[target] if spec.quality is None else spec.quality
@@ -55,6 +58,7 @@ def encode(film: Film, spec: VariantSpec, target: Format, kept: Kept, *, palette
         best = min(best, PALETTE_QUALITY)
 
     def at(quality: int) -> bytes:
+        checkpoint()
         return _save(film, spec, target, kept, quality)
 
     if spec.max_bytes is None:

@@ -13,15 +13,12 @@ from chalicelib.imaging import colour
 
 THUMBNAIL_SIDE = 32
 
-Coefficients = dict[tuple[int, int], float]
-
 
 def thumbhash(image: Image.Image) -> str:
     """The ThumbHash of `image` (RGB or RGBA) in base64: about 28 bytes that decode to a blurred placeholder.
 
     The format is Evan Wallace's (evanw.github.io/thumbhash): a discrete cosine transform of lightness, yellow-blue and
-    red-green, and of alpha where there is any. The transform is linear, so it is taken of red, green and blue and
-    then mixed.
+    red-green, and of alpha where there is any.
     """
     width, height = image.size
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
@@ -30,11 +27,12 @@ def thumbhash(image: Image.Image) -> str:
     limit = 5 if has_alpha else 7
     across = max(1, _round(limit * width / max(width, height)))
     down = max(1, _round(limit * height / max(width, height)))
-    red, green, blue = (_cosines(band, max(3, across), max(3, down)) for band in solid.split())
+    red, green, blue = (band.tobytes() for band in solid.split())
+    pixels = list(zip(red, green, blue, strict=True))
     planes = [
-        _plane({at: (red[at] + green[at] + blue[at]) / 3 for at in red}, max(3, across), max(3, down)),
-        _plane({at: (red[at] + green[at]) / 2 - blue[at] for at in red}, 3, 3),
-        _plane({at: red[at] - green[at] for at in red}, 3, 3),
+        _plane([(r + g + b) / 765 for r, g, b in pixels], width, max(3, across), max(3, down)),
+        _plane([(r + g) / 510 - b / 255 for r, g, b in pixels], width, 3, 3),
+        _plane([(r - g) / 255 for r, g, _ in pixels], width, 3, 3),
     ]
     (light, light_scale, _), (yellow, yellow_scale, _), (reddish, reddish_scale, _) = planes
     landscape = width > height
@@ -53,7 +51,7 @@ def thumbhash(image: Image.Image) -> str:
         | landscape << 15
     ).to_bytes(2, "little")
     if has_alpha and alpha is not None:
-        planes.append(_plane(_cosines(alpha, 5, 5), 5, 5))
+        planes.append(_plane([level / 255 for level in alpha.tobytes()], width, 5, 5))
         opacity, opacity_scale, _ = planes[-1]
         packed.append(_round(15 * opacity) | _round(15 * opacity_scale) << 4)
     nibbles = [_round(15 * value) for _, _, values in planes for value in values]
@@ -98,32 +96,27 @@ def _mean_colour(image: Image.Image) -> colour.Colour:
     return (*mean, 255)  # type: ignore[return-value]
 
 
-def _cosines(band: Image.Image, across: int, down: int) -> Coefficients:
-    """The lowest `across` x `down` coefficients of the two-dimensional DCT-II of `band`, scaled to 0 ... 1."""
-    width, height = band.size
-    values = band.tobytes()
-    rows = [values[at : at + width] for at in range(0, width * height, width)]
-    by_row = [[sum(map(mul, row, _wave(step, width))) for row in rows] for step in range(across)]
-    scale = 255 * width * height
-    return {
-        (step, rise): sum(map(mul, by_row[step], _wave(rise, height))) / scale
-        for rise in range(down)
-        for step in range(across)
-    }
-
-
 @lru_cache(maxsize=256)
 def _wave(step: int, length: int) -> Sequence[float]:
     return [math.cos(math.pi / length * step * (at + 0.5)) for at in range(length)]
 
 
-def _plane(of: Coefficients, across: int, down: int) -> tuple[float, float, list[float]]:
-    """The mean, the largest other coefficient, and the others relative to it as 0 ... 1, in ThumbHash's order."""
-    others = [of[step, rise] for rise in range(down) for step in range(across) if step * down < across * (down - rise)][
-        1:
-    ]
+def _plane(values: Sequence[float], width: int, across: int, down: int) -> tuple[float, float, list[float]]:
+    """The mean of a channel, the largest coefficient of its waves, and these relative to it as 0 ... 1, in their order.
+
+    The waves are the lowest of a two-dimensional DCT-II: fewer the higher their frequency in the other direction.
+    """
+    height = len(values) // width
+    rows = [values[at : at + width] for at in range(0, len(values), width)]
+    by_row = [[sum(map(mul, row, _wave(step, width))) for row in rows] for step in range(across)]
+    mean, *others = (
+        sum(map(mul, by_row[step], _wave(rise, height))) / len(values)
+        for rise in range(down)
+        for step in range(across)
+        if step * down < across * (down - rise)
+    )
     scale = max(map(abs, others))
-    return of[0, 0], scale, [0.5 + 0.5 * value / scale for value in others] if scale else [0.0] * len(others)
+    return mean, scale, [0.5 + 0.5 * value / scale for value in others] if scale else [0.0] * len(others)
 
 
 def _round(value: float) -> int:

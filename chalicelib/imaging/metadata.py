@@ -1,5 +1,6 @@
 """What a file says about itself, what of it is told to the record, and what a variant may keep."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,6 @@ _IFD0_KEPT = frozenset(
 """What may follow a picture; in a TIFF the same directory also says where its pixels are."""
 
 _EXIF_DROPPED = frozenset({Base.MakerNote, Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset})
-_EMPTY_BLOCK = len(Image.Exif().tobytes())
 _XMP_LOCATION = re.compile(
     rb"""\s(?:exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\s*=\s*("[^"]*"|'[^']*')"""
 )
@@ -143,7 +143,7 @@ def _written(exif: Image.Exif) -> bytes:
             block = exif.tobytes()
     except PermanentError:
         return b""
-    return _bounded(block) if len(block) > _EMPTY_BLOCK else b""
+    return _bounded(block) if block != Image.Exif().tobytes() else b""
 
 
 def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
@@ -177,6 +177,7 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return "".join(letter for letter in value if letter.isprintable()).strip()[:_MAX_TEXT]
     try:
-        return f"{float(value):.10g}"  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return ""
+    return f"{number:.10g}" if math.isfinite(number) else ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.errors import InvalidRequest, PermanentError
-from chalicelib.imaging import decode, describe, encode, focus, geometry, hashes, metadata, steps
+from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import MOVING, Film
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.decode import Frame, Original
@@ -40,6 +40,9 @@ SAME = {
 
 BY_CONTENT = frozenset({Position.ENTROPY, Position.ATTENTION})
 
+MAX_SHARPEN = 10
+"""Pixels of radius; a wider mask is no sharpening any more."""
+
 DESCRIPTION_SIDE = 64
 """Pixels of the longer side that the description wants at least."""
 
@@ -66,30 +69,34 @@ def render(
     jobs = [_job(spec, original, limits) for spec in specs]
     checkpoint()
     films, small = _filmed(original, jobs, checkpoint)
-    variants = []
-    for job, film in zip(jobs, films, strict=True):
-        checkpoint()
-        variants.append(_encoded(job, film, original))
     return Rendering(
         original=describe.info(original),
         placeholder=describe.placeholder(small),
         perceptual_hash=hashes.perceptual_hash(small),
-        variants=tuple(variants),
+        variants=tuple(_encoded(job, film, original, checkpoint) for job, film in zip(jobs, films, strict=True)),
     )
 
 
 def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
-    """The job behind a spec, every side checked; InvalidRequest says which field cannot be."""
+    """The job behind a spec, every field checked; InvalidRequest says which one cannot be."""
+    _check_ranges(spec, limits)
     target = SAME[original.name] if spec.format == "same" else spec.format
-    for field, side in (("width", spec.width), ("height", spec.height)):
-        if side is not None and not 1 <= side <= limits.max_side:
-            raise InvalidRequest(f"{field}: expected 1 to {limits.max_side} pixels, got {side}", field=field)
     plan = _plan(spec, original.size)
     _check_canvas(plan.canvas, spec, target, limits, original.frames if target in MOVING else 1)
     mark = None if spec.watermark is None else _mark(spec.watermark, limits)
-    job = Job(spec, target, plan, mark)
-    assert job.background  # a colour that cannot be parsed is refused before any pixel is touched
-    return job
+    return Job(spec, target, plan, mark, colour.background(spec.background, clear=target is not Format.JPEG))
+
+
+def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
+    ranges = (
+        ("width", spec.width, 1, limits.max_side),
+        ("height", spec.height, 1, limits.max_side),
+        ("quality", spec.quality, 1, 100),
+        ("sharpen", spec.sharpen, 0, MAX_SHARPEN),
+    )
+    for field, value, least, most in ranges:
+        if value is not None and not least <= value <= most:
+            raise InvalidRequest(f"{field}: expected {least} to {most}, got {value}", field=field)
 
 
 def _plan(spec: VariantSpec, original: Size, anchor: Anchor | None = None) -> Plan:
@@ -126,7 +133,8 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
     try:
         original = decode.open_original(spec.image, limits)
         frames = decode.decode_frames(original, None, only_first=True)
-        return _pyramid(next(frames), original).draw(Box(0, 0, *original.size), original.size)
+        with named_errors(original.name):
+            return _pyramid(next(frames), original).draw(Box(0, 0, *original.size), original.size)
     except PermanentError as error:
         raise InvalidRequest(f"watermark: {error}", field="watermark") from error
 
@@ -138,15 +146,16 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
     moving = original.frames > 1 and any(job.format in MOVING for job in jobs)
     for frame in decode.decode_frames(original, _wanted(original.size, jobs), only_first=not moving):
         checkpoint()
-        pyramid = _pyramid(frame, original)
-        if not thumbnails:
-            jobs = [_focused(job, pyramid) for job in jobs]
-        for job, film in sorted(zip(jobs, films, strict=True), key=_largest_first):
-            if not film.frames or job.format in MOVING:
-                film.frames.append(steps.finish(pyramid.draw(job.plan.crop, job.plan.scaled), job))
-                film.milliseconds.append(frame.milliseconds)
-        if not thumbnails:
-            thumbnails.append(describe.thumbnail(pyramid))
+        with named_errors(original.name):
+            pyramid = _pyramid(frame, original)
+            if not thumbnails:
+                jobs = [_focused(job, pyramid) for job in jobs]
+            for job, film in sorted(zip(jobs, films, strict=True), key=_largest_first):
+                if not film.frames or job.format in MOVING:
+                    film.frames.append(steps.finish(pyramid.draw(job.plan.crop, job.plan.scaled), job))
+                    film.milliseconds.append(frame.milliseconds)
+            if not thumbnails:
+                thumbnails.append(describe.thumbnail(pyramid))
     return films, thumbnails[0]
 
 
@@ -166,8 +175,7 @@ def _largest_first(pair: tuple[Job, Film]) -> float:
 
 
 def _pyramid(frame: Frame, original: Original) -> Pyramid:
-    with named_errors(original.name):
-        return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile)
+    return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile)
 
 
 def _focused(job: Job, pyramid: Pyramid) -> Job:
@@ -178,9 +186,10 @@ def _focused(job: Job, pyramid: Pyramid) -> Job:
     return replace(job, plan=_plan(job.spec, pyramid.original, anchor))
 
 
-def _encoded(job: Job, film: Film, original: Original) -> RenderedVariant:
+def _encoded(job: Job, film: Film, original: Original, checkpoint: Callable[[], None]) -> RenderedVariant:
     kept = metadata.kept(original.tags, job.spec)
-    data = encode.encode(film, job.spec, job.format, kept, palette=original.mode == "P")
+    palette = original.mode == "P"
+    data = encode.encode(film, job.spec, job.format, kept, palette=palette, checkpoint=checkpoint)
     return RenderedVariant(
         spec=job.spec,
         data=data,

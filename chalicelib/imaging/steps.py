@@ -22,17 +22,7 @@ class Job:
     format: Format
     plan: Plan
     mark: Image.Image | None
-
-    @property
-    def background(self) -> colour.Colour:
-        """The spec's colour, or by default transparent where the format can be and white where it cannot."""
-        if self.spec.background is not None:
-            return colour.parse(self.spec.background)
-        return colour.TRANSPARENT if self.holds_alpha else colour.WHITE
-
-    @property
-    def holds_alpha(self) -> bool:
-        return self.format is not Format.JPEG
+    background: colour.Colour
 
 
 Step = Callable[[Image.Image, Job], Image.Image]
@@ -98,7 +88,7 @@ def flatten(image: Image.Image, job: Job) -> Image.Image:
     """No alpha where the format has none, and none where it says nothing."""
     if image.mode != "RGBA":
         return image
-    if not job.holds_alpha:
+    if job.format is Format.JPEG:
         return colour.flattened(image, job.background)
     opaque = image.getchannel("A").getextrema() == (255, 255)
     return image.convert("RGB") if opaque else image

@@ -150,6 +150,12 @@ def rgb_profile(primaries: Matrix, gamma: float) -> bytes:
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags)
 
 
+def grey_profile(gamma: float) -> bytes:
+    """A display profile of one channel."""
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    return _profile(b"mntr", b"GRAY", b"XYZ ", [(b"wtpt", _xyz((0.9642, 1.0, 0.8249))), (b"kTRC", curve)])
+
+
 def cmyk_profile(corners: dict[Pixel, tuple[float, float, float]], other: tuple[float, float, float]) -> bytes:
     """A printer profile: Lab of some of the 16 corners of the ink cube (inks 0 or 1), `other` of all the rest."""
     grid = [

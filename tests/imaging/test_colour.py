@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.imaging import colour
@@ -179,10 +179,26 @@ def test_contain_pads_with_the_background(background, format_, expected):
 @pytest.mark.parametrize("text", ["red", "#fff", "#12345", "#gggggg", "#1234567", "112233"])
 def test_a_background_that_is_no_colour_is_refused(text):
     with pytest.raises(InvalidRequest, match="background") as caught:
-        colour.parse(text)
+        colour.background(text, clear=True)
     assert caught.value.field == "background"
 
 
-def test_parse():
-    assert colour.parse("#0a14ff") == (10, 20, 255, 255)
-    assert colour.parse("#0A14FF80") == (10, 20, 255, 128)
+def test_background():
+    assert colour.background("#0a14ff", clear=True) == (10, 20, 255, 255)
+    assert colour.background("#0A14FF80", clear=False) == (10, 20, 255, 128)
+    assert colour.background(None, clear=True) == (0, 0, 0, 0)
+    assert colour.background(None, clear=False) == (255, 255, 255, 255)
+
+
+def test_a_profile_that_calls_itself_srgb_changes_nothing():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = pictures.scenery(40, 30)
+    assert rendered(pictures.file_of(picture, "PNG", icc_profile=profile)).tobytes() == picture.tobytes()
+
+
+def test_grey_with_a_grey_profile_stays_grey():
+    """Of gamma 1: what is stored is light itself."""
+    data = pictures.file_of(Image.new("L", (16, 16), 64), "PNG", icc_profile=pictures.grey_profile(1.0))
+    found = rendered(data)
+    assert found.mode == "L"
+    assert abs(found.getpixel((8, 8)) - pictures.srgb_of_linear([64 / 255])[0]) <= 1

@@ -15,7 +15,8 @@ PICTURE = pictures.photograph(160, 120)
 
 
 def encoded(target, image=PICTURE, *, palette=False, **fields):
-    return encode(Film([image], [0], 0), VariantSpec(name="a", **fields), target, Kept(), palette=palette)
+    spec = VariantSpec(name="a", **fields)
+    return encode(Film([image], [0], 0), spec, target, Kept(), palette=palette, checkpoint=lambda: None)
 
 
 @pytest.mark.parametrize("target", list(Format))
@@ -43,6 +44,15 @@ def test_max_bytes_gets_the_best_quality_that_fits_in_few_encodes(target, monkey
     fitting = [quality for quality in asked if len(encoded(target, quality=quality)) <= room]
     assert data == encoded(target, quality=max(fitting))
     assert len(encoded(target, quality=max(fitting) + 1)) > room
+
+
+def test_the_deadline_holds_between_attempts():
+    attempts = []
+    room = len(encoded(Format.JPEG, quality=50))
+    spec = VariantSpec(name="a", max_bytes=room)
+    film = Film([PICTURE], [0], 0)
+    encode(film, spec, Format.JPEG, Kept(), palette=False, checkpoint=lambda: attempts.append(None))
+    assert len(attempts) > 3
 
 
 def test_max_bytes_keeps_the_quality_asked_for_when_it_fits():
