@@ -15,7 +15,7 @@ from bench.engines import ENGINES, Engine
 from bench.progress import Progress
 from bench.report import report
 from bench.results import Cell, Results
-from bench.runner import ROOT, EngineFailed, Run, allocator_settings, measure, spawns
+from bench.runner import ROOT, Run, allocator_settings, measure, spawns
 from bench.scoring import score
 
 CACHE = ROOT / ".local" / "bench"
@@ -37,8 +37,10 @@ def main() -> None:
     rounds = 1 if options.quick else 3
     with TemporaryDirectory(dir=CACHE) as folder:
         run = Run(rounds=rounds, repeats=REPEATS, folder=Path(folder), modules=modules, environment=environment)
-        cells = _measured_and_scored(chosen, engines, run)
-    results = Results(about=_about(run), notes=notes, sides=SIDES, cells=cells)
+        cells, failures = _measured_and_scored(chosen, engines, run)
+    if not cells:
+        sys.exit("\n".join(["nothing was measured", *failures]))
+    results = Results(about=_about(run), notes=(*notes, *failures), sides=SIDES, cells=cells)
     print(report(results))
     (CACHE / "results.json").write_text(results.to_json())
     if options.chart:
@@ -77,15 +79,15 @@ def _chosen_engines(names: Sequence[str] | None) -> tuple[list[Engine], Path | N
         return without_node, None, (f"sharp is left out: {error}",)
 
 
-def _measured_and_scored(chosen: Sequence[Case], engines: Sequence[Engine], run: Run) -> tuple[Cell, ...]:
+def _measured_and_scored(
+    chosen: Sequence[Case], engines: Sequence[Engine], run: Run
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """The cells with their scores, and what failed."""
     progress = Progress(spawns(chosen, engines, run) + len(chosen) * len(engines))
-    try:
-        cells = measure(chosen, engines, run, progress.advance)
-        return score(cells, chosen, run.folder, progress.advance)
-    except EngineFailed as error:
-        sys.exit(f"\n{error}")
-    finally:
-        progress.close()
+    cells, failures = measure(chosen, engines, run, progress.advance)
+    cells = score(cells, chosen, run.folder, progress.advance)
+    progress.close()
+    return cells, failures
 
 
 def _about(run: Run) -> dict[str, str]:

@@ -53,7 +53,7 @@ def svg(results: Results) -> str:
         parts.append(_text(LABELS - 10, middle, case, anchor="end"))
     for panel in PANELS:
         parts.append(_text(panel.left, HEAD - 14, panel.title, bold=True))
-        limit = ROOM * max(panel.value(cell) for cell in cells if cell.engine != TEXTBOOK.name)
+        limit = ROOM * max((panel.value(cell) for cell in cells if cell.engine != TEXTBOOK.name), default=1.0)
         for row, case in enumerate(cases):
             found = [(engine, results.cell(case, engine.name)) for engine in engines]
             for index, (engine, cell) in enumerate(found):

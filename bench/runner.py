@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ Advance = Callable[[str], None]
 
 
 class EngineFailed(Exception):
-    """An engine's process ended with an error; the message has what it wrote."""
+    """An engine's process ended with an error; the message has the last error it wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,29 @@ def spawns(cases: Sequence[Case], engines: Sequence[Engine], run: Run) -> int:
     return len(cases) * sum(run.rounds + (engine is not FLOOR) for engine in engines)
 
 
-def measure(cases: Sequence[Case], engines: Sequence[Engine], run: Run, advance: Advance) -> tuple[Cell, ...]:
-    """Every engine on every case, without scores; `advance` is told of each process before it starts.
+def measure(
+    cases: Sequence[Case], engines: Sequence[Engine], run: Run, advance: Advance
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """Every engine on every case, without scores, and what failed; `advance` is told of each process before it starts.
 
     Engines take turns within a case (A B C, A B C), so that a machine that speeds up or slows down does it to all.
-    Then each makes its variants once more as PNG, unmeasured: they show the resampler without the codec.
+    Then each makes its variants once more as PNG, unmeasured: they show the resampler without the codec. An engine
+    that fails has no cell for that case: one file that one engine cannot read does not lose the rest of a long run.
     """
-    return tuple(cell for case in cases for cell in _measure_case(case, engines, run, advance))
+    cells: list[Cell] = []
+    failures: list[str] = []
+    for case in cases:
+        taken: dict[str, list[Measurement]] = {engine.name: [] for engine in engines}
+        for job, engine in _turns(case, engines, run):
+            if engine.name in taken:
+                advance(f"{case.name}: {engine.title} to {job.output}")
+                try:
+                    taken[engine.name].append(_spawn(engine, job, run))
+                except EngineFailed as error:
+                    failures.append(str(error))
+                    del taken[engine.name]
+        cells += [_cell(case, name, measured, run) for name, measured in taken.items()]
+    return tuple(cells), tuple(failures)
 
 
 def variant_path(folder: Path, case: str, engine: str, side: int, output: str) -> Path:
@@ -67,17 +83,12 @@ def variant_path(folder: Path, case: str, engine: str, side: int, output: str) -
     return folder / case / engine / f"{side}.{output}"
 
 
-def _measure_case(case: Case, engines: Sequence[Engine], run: Run, advance: Advance) -> list[Cell]:
-    taken: dict[str, list[Measurement]] = {engine.name: [] for engine in engines}
+def _turns(case: Case, engines: Sequence[Engine], run: Run) -> Iterator[tuple[Job, Engine]]:
     for _ in range(run.rounds):
-        for engine in engines:
-            advance(f"{case.name}: {engine.title}")
-            taken[engine.name].append(_spawn(engine, _job(case, engine, run), run))
+        yield from ((_job(case, engine, run), engine) for engine in engines)
     for engine in engines:
         if engine is not FLOOR:
-            advance(f"{case.name}: {engine.title}, without loss")
-            _spawn(engine, replace(_job(case, engine, run), output="png", quality=None, warm_ups=1, repeats=0), run)
-    return [_cell(case, engine, taken[engine.name], run) for engine in engines]
+            yield replace(_job(case, engine, run), output="png", quality=None, warm_ups=1, repeats=0), engine
 
 
 def _job(case: Case, engine: Engine, run: Run) -> Job:
@@ -104,19 +115,23 @@ def _spawn(engine: Engine, job: Job, run: Run) -> Measurement:
     environment = {**os.environ, **run.environment}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise EngineFailed(f"{engine.title} on {job.source} to {job.output}:\n{done.stderr.strip()}")
+        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        reason = next((line for line in reversed(lines) if "Error" in line), lines[-1])
+        raise EngineFailed(f"{engine.title} failed on {job.source} to {job.output}: {reason}")
     return Measurement.from_json(done.stdout)
 
 
-def _cell(case: Case, engine: Engine, taken: Sequence[Measurement], run: Run) -> Cell:
-    files = [variant_path(run.folder, case.name, engine.name, side, case.output) for side in SIDES]
+def _cell(case: Case, engine: str, taken: Sequence[Measurement], run: Run) -> Cell:
+    """What all processes of an engine used on a case; the last, without repeats, counts for nothing but its files."""
+    measured = [one for one in taken if one.cpu_ms]
+    files = [variant_path(run.folder, case.name, engine, side, case.output) for side in SIDES]
     return Cell(
         case=case.name,
         source_format=case.source_format,
         output=case.output,
-        engine=engine.name,
-        cpu_ms=tuple(milliseconds for one in taken for milliseconds in one.cpu_ms),
-        idle_kib=min(one.idle_kib for one in taken),
-        peak_kib=tuple(one.peak_kib for one in taken),
+        engine=engine,
+        cpu_ms=tuple(milliseconds for one in measured for milliseconds in one.cpu_ms),
+        idle_kib=min(one.idle_kib for one in measured),
+        peak_kib=tuple(one.peak_kib for one in measured),
         bytes=tuple(file.stat().st_size for file in files),
     )

@@ -1,13 +1,14 @@
 """Engines in processes of their own, on a small picture; those that need no more than the app does."""
 
 import json
+import re
 
 import pytest
 from PIL import Image
 
 from bench.cases import SIDES, Case, of_folder, select, standard
 from bench.engines import FLOOR, HALFTONE, TEXTBOOK, Engine
-from bench.runner import EngineFailed, Run, allocator_settings, measure, spawns, variant_path
+from bench.runner import Run, allocator_settings, measure, spawns, variant_path
 from tests.imaging.pictures import scenery
 
 
@@ -26,8 +27,9 @@ def run(tmp_path):
 def test_each_engine_makes_every_variant_and_says_what_it_used(case, run):
     seen = []
 
-    cells = measure([case], [HALFTONE, FLOOR, TEXTBOOK], run, seen.append)
+    cells, failures = measure([case], [HALFTONE, FLOOR, TEXTBOOK], run, seen.append)
 
+    assert not failures
     assert [cell.engine for cell in cells] == ["halftone", "floor", "textbook"]
     assert len(seen) == spawns([case], [HALFTONE, FLOOR, TEXTBOOK], run)
     for cell in cells:
@@ -41,7 +43,7 @@ def test_each_engine_makes_every_variant_and_says_what_it_used(case, run):
 
 
 def test_the_floor_encodes_exactly_what_halftone_does(case, run):
-    halftone, floor = measure([case], [HALFTONE, FLOOR], run, lambda _: None)
+    (halftone, floor), _ = measure([case], [HALFTONE, FLOOR], run, lambda _: None)
 
     assert floor.bytes == halftone.bytes
     for side in SIDES:
@@ -51,11 +53,14 @@ def test_the_floor_encodes_exactly_what_halftone_does(case, run):
         assert files[0] == files[1]
 
 
-def test_an_engine_that_fails_is_named_with_what_it_wrote(case, run):
+def test_an_engine_that_fails_is_named_and_the_others_go_on(case, run):
     broken = Engine(name="broken", title="Broken engine", module="bench.engines.missing")
 
-    with pytest.raises(EngineFailed, match=r"(?s)Broken engine on .*photo\.jpg.*No module named"):
-        measure([case], [broken], run, lambda _: None)
+    cells, failures = measure([case], [broken, TEXTBOOK], run, lambda _: None)
+
+    assert [cell.engine for cell in cells] == ["textbook"]
+    (failure,) = failures
+    assert re.search(r"Broken engine failed on .*photo\.jpg to jpeg: ModuleNotFoundError: .*missing", failure)
 
 
 def test_an_engine_finds_the_settings_of_the_run_in_its_environment(case, run):
