@@ -18,7 +18,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check tools fuzz bench deploy destroy
+.PHONY: help up down logs env test check fuzz bench deploy destroy test-tools deploy-tools bench-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,10 +42,10 @@ logs: ## follow what the deployed functions log
 env: ## print shell exports for the local AWS; eval them
 	@$(CLOUD) env
 
-tools:
-	@$(CLOUD) tools
+test-tools deploy-tools bench-tools:
+	@$(CLOUD) $@
 
-check: tools ## lint, format, types, import rules, CloudFormation
+check: test-tools ## lint, format, types, import rules, CloudFormation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
@@ -55,14 +55,14 @@ check: tools ## lint, format, types, import rules, CloudFormation
 test: check ## check, then every test
 	$(BIN)/pytest
 
-fuzz: tools ## feed damaged pictures to the imaging core
+fuzz: test-tools ## feed damaged pictures to the imaging core
 	$(BIN)/python -m tests.imaging.fuzz $(ARGS)
 
-bench: tools ## measure the imaging core beside other engines
-	$(BIN)/python -m bench $(ARGS)
+bench: bench-tools ## measure the imaging core beside other engines
+	.local/venv-bench/bin/python -m bench $(ARGS)
 
-deploy: tools ## create or update a stage on AWS
+deploy: deploy-tools ## create or update a stage on AWS
 	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
-destroy: tools ## delete a stage on AWS
+destroy: deploy-tools ## delete a stage on AWS
 	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(EMPTY_BUCKETS),--empty-buckets)

@@ -1,4 +1,4 @@
-"""`python -m localcloud up|down|logs|env|tools`: the commands behind the Makefile. Standard library only."""
+"""`python -m localcloud up|down|logs|env|...-tools`: the commands behind the Makefile. Standard library only."""
 
 import argparse
 import os
@@ -64,12 +64,19 @@ def logs(_: argparse.Namespace) -> None:
     _in_app(Home(), "localcloud.logs")
 
 
-def tools(_: argparse.Namespace) -> None:
-    """Make the environments for `make test` and `make check`."""
+def deploy_tools(_: argparse.Namespace) -> None:
+    venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
+
+
+def test_tools(_: argparse.Namespace) -> None:
     with ThreadPoolExecutor() as pool:
         cloud = pool.submit(venvs.ensure, venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
         venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS, venvs.DEV_REQUIREMENTS)
         cloud.result()
+
+
+def bench_tools(_: argparse.Namespace) -> None:
+    venvs.ensure(venvs.BENCH, *venvs.BENCH_REQUIREMENTS)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -77,7 +84,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "down": down,
     "env": env,
     "logs": logs,
-    "tools": tools,
+    "deploy-tools": deploy_tools,
+    "test-tools": test_tools,
+    "bench-tools": bench_tools,
 }
 
 

@@ -10,9 +10,11 @@ from localcloud.home import LOCAL, ROOT, LocalCloudError
 
 APP = LOCAL / "venv"  # the app, Chalice, and with `make test` the tools
 CLOUD = LOCAL / "ministack"  # the local cloud and what Lambda's runtime brings, nothing of the app's
+BENCH = LOCAL / "venv-bench"  # the app's libraries and the engines they are compared with
 
 APP_REQUIREMENTS = ROOT / "requirements-deploy.txt"
 DEV_REQUIREMENTS = ROOT / "requirements-dev.txt"
+BENCH_REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "bench" / "requirements.txt")
 CLOUD_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 TAIL = 15  # lines of pip's output that are shown when it fails
@@ -29,12 +31,12 @@ def ensure(venv: Path, *requirements: Path) -> bool:
     are added to the one that is there.
     """
     base, stamps = f"{sys.version} {sys.base_prefix}", venv / ".stamps"
-    wanted = {path.name: _digest(path) for path in requirements}
+    wanted = {path: f"{_digest(path)} {path}" for path in requirements}
     made = stamps.read_text().splitlines() if stamps.exists() else []
     if made[:1] != [base.replace("\n", " ")]:
         made = [base.replace("\n", " ")]
         _create(venv)
-    missing = [path for path in requirements if f"{path.name} {wanted[path.name]}" not in made]
+    missing = [path for path in requirements if wanted[path] not in made]
     if not missing:
         return False
     arguments = [argument for path in missing for argument in ("-r", str(path))]
@@ -42,8 +44,8 @@ def ensure(venv: Path, *requirements: Path) -> bool:
         [str(python(venv)), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *arguments],
         f"pip could not install {' and '.join(str(path) for path in missing)}",
     )
-    kept = [line for line in made[1:] if line.split()[0] not in wanted]
-    stamps.write_text("\n".join([made[0], *kept, *(f"{name} {digest}" for name, digest in wanted.items())]) + "\n")
+    kept = [line for line in made[1:] if Path(line.split(maxsplit=1)[1]) not in wanted]
+    stamps.write_text("\n".join([made[0], *kept, *wanted.values()]) + "\n")
     return True
 
 
