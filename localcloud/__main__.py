@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from localcloud import cloud as clouds
 from localcloud import project, venvs
@@ -43,7 +43,7 @@ def up(options: argparse.Namespace) -> None:
         clouds.stop(home)
         with _step("local cloud"):
             cloud = clouds.start(home, options.port or clouds.DEFAULT_PORT)
-    with _step("deployment"):
+    with _step("deployment"), _all_or_nothing(home):
         if not project.deploy(home, cloud, options.pipeline):
             print("  the app is deployed as it is")
     with _step("sample photo"):
@@ -61,21 +61,22 @@ def env(_: argparse.Namespace) -> None:
 
 
 def logs(_: argparse.Namespace) -> None:
-    _in_app(Home(), "localcloud.logs")
+    with suppress(KeyboardInterrupt):  # that is how one leaves it
+        _in_app(Home(), "localcloud.logs")
 
 
-def deploy_tools(_: argparse.Namespace) -> None:
+def tools_to_deploy(_: argparse.Namespace) -> None:
     venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
 
 
-def test_tools(_: argparse.Namespace) -> None:
+def tools_to_test(_: argparse.Namespace) -> None:
     with ThreadPoolExecutor() as pool:
         cloud = pool.submit(venvs.ensure, venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
         venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS, venvs.DEV_REQUIREMENTS)
         cloud.result()
 
 
-def bench_tools(_: argparse.Namespace) -> None:
+def tools_to_bench(_: argparse.Namespace) -> None:
     venvs.ensure(venvs.BENCH, *venvs.BENCH_REQUIREMENTS)
 
 
@@ -84,9 +85,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "down": down,
     "env": env,
     "logs": logs,
-    "deploy-tools": deploy_tools,
-    "test-tools": test_tools,
-    "bench-tools": bench_tools,
+    "deploy-tools": tools_to_deploy,
+    "test-tools": tools_to_test,
+    "bench-tools": tools_to_bench,
 }
 
 
@@ -107,10 +108,21 @@ def _running(home: Home) -> clouds.Cloud:
 def _in_app(home: Home, module: str) -> None:
     """Run a module of ours in the app's environment, as a client of the running cloud."""
     cloud = _running(home)
-    environment = {**clouds.client_environment(home, cloud), **project.exports(home, cloud)}
+    environment = {**clouds.client_environment(home, cloud), **project.variables(home), **project.exports(home, cloud)}
     done = subprocess.run([str(venvs.python(venvs.APP)), "-m", module], env=environment, check=False)
     if done.returncode != 0:
         raise LocalCloudError(f"see above; what the cloud says is in {home.log}")
+
+
+@contextmanager
+def _all_or_nothing(home: Home) -> Iterator[None]:
+    """Stop the cloud when its first deployment breaks off: Chalice remembers none of it, and would do things twice."""
+    try:
+        yield
+    except BaseException:
+        if not project.is_deployed(home):
+            clouds.stop(home)
+        raise
 
 
 @contextmanager

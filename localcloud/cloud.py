@@ -75,7 +75,7 @@ def start(home: Home, port: int, *, enforce_iam: bool = False) -> Cloud:
     home.state.write_text(json.dumps({"pid": cloud.pid, "port": cloud.port}) + "\n")
     deadline = time.monotonic() + START_SECONDS
     while not _answers(cloud):
-        if not _is_alive(cloud.pid) or time.monotonic() > deadline:
+        if not is_alive(cloud.pid) or time.monotonic() > deadline:
             tail = log_tail(home)
             stop(home)
             raise LocalCloudError(f"the local cloud did not come up; the end of {home.log}:\n{tail}")
@@ -170,7 +170,7 @@ def _answers(cloud: Cloud) -> bool:
         return False
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from localcloud import cloud as clouds
 from localcloud import venvs
@@ -36,18 +37,36 @@ def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
     return True
 
 
+def is_deployed(home: Home) -> bool:
+    return _deployed(home).exists()
+
+
+def variables(home: Home) -> dict[str, str]:
+    """Return the environment variables of the deployed stage."""
+    found: dict[str, str] = _config(home)["stages"][STAGE]["environment_variables"]
+    return found
+
+
 def exports(home: Home, cloud: clouds.Cloud) -> dict[str, str]:
     """Return all that a client of the deployed app needs, as environment variables."""
-    config = json.loads((home.app / ".chalice" / "config.json").read_text())
-    variables = config["stages"][STAGE]["environment_variables"]
-    resources = json.loads((home.app / ".chalice" / "deployed" / f"{STAGE}.json").read_text())["resources"]
+    resources = json.loads(_deployed(home).read_text())["resources"]
+    stage = variables(home)
     api = next(resource["rest_api_id"] for resource in resources if resource["resource_type"] == "rest_api")
     names = ("SOURCE_BUCKET", "DEST_BUCKET", "IMAGES_TABLE", "COMPLETIONS_TOPIC_ARN")
     return {
         **cloud.exports(),
-        **{name: variables[name] for name in names},
-        "API_URL": f"{cloud.url}/restapis/{api}/{config['api_gateway_stage']}/_user_request_",
+        **{name: stage[name] for name in names},
+        "API_URL": f"{cloud.url}/restapis/{api}/{_config(home)['api_gateway_stage']}/_user_request_",
     }
+
+
+def _config(home: Home) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((home.app / ".chalice" / "config.json").read_text())
+    return config
+
+
+def _deployed(home: Home) -> Path:
+    return home.app / ".chalice" / "deployed" / f"{STAGE}.json"
 
 
 def _stage(app: Path) -> None:

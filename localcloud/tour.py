@@ -1,6 +1,6 @@
 """`python -m localcloud.tour`: upload the sample photo, show what became of it, and say what to try next.
 
-It runs in the app's environment (boto3), with the exports of `.local/env` set.
+It runs in the app's environment (boto3), with the exports of `.local/env` and the stage's own variables set.
 """
 
 import json
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
+from chalicelib import pipelines
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
 PATIENCE = 60.0  # seconds for the first picture: workers start cold
@@ -33,17 +35,18 @@ Try next (in a shell with the exports: eval "$(make -s env)")
 
 def main() -> None:
     source, dest = os.environ["SOURCE_BUCKET"], os.environ["DEST_BUCKET"]
-    image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{source}/{SAMPLE.name}"))
+    key = pipelines.load(os.environ["PIPELINE"]).source.prefix + SAMPLE.name
+    image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{source}/{key}"))
     s3 = boto3.resource("s3")
     table = boto3.resource("dynamodb").Table(os.environ["IMAGES_TABLE"])
     _forget(s3.Bucket(dest), table, image_id)
     started = time.monotonic()
-    s3.Bucket(source).put_object(Key=SAMPLE.name, Body=SAMPLE.read_bytes(), ContentType="image/jpeg")
+    s3.Bucket(source).put_object(Key=key, Body=SAMPLE.read_bytes(), ContentType="image/jpeg")
     seen = _watch(s3.Bucket(dest), table, image_id, started)
     with urllib.request.urlopen(f"{os.environ['API_URL']}/images/{image_id}", timeout=PATIENCE) as response:
         record = json.load(response)
     print(_table(record, seen))
-    print(NEXT.format(api=os.environ["API_URL"], source=source, dest=dest, image_id=image_id, key=SAMPLE.name))
+    print(NEXT.format(api=os.environ["API_URL"], source=source, dest=dest, image_id=image_id, key=key))
 
 
 def _forget(variants: Any, table: Any, image_id: str) -> None:

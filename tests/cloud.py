@@ -50,12 +50,19 @@ class Client:
 
 
 def fresh_home(name: str) -> Iterator[Home]:
-    """Lend a folder for one cloud of this session, and leave neither behind."""
+    """Lend a folder for one cloud of this session, and leave neither behind, nor those of sessions that were killed."""
     home = Home(LOCAL / "test" / f"{os.getpid()}-{name}")
     home.folder.mkdir(parents=True)
+    for folder in home.folder.parent.iterdir():
+        if not clouds.is_alive(int(folder.name.split("-")[0])):
+            remove(Home(folder))
     yield home
+    remove(home)
+
+
+def remove(home: Home) -> None:
     clouds.stop(home)
-    shutil.rmtree(home.folder)
+    shutil.rmtree(home.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
