@@ -41,13 +41,22 @@ def test_a_part_of_an_image_is_the_same_part_both_ways(area):
 def test_bands_leave_no_seam(mode, monkeypatch):
     image = picture(mode)
     whole = resample(image, Size(70, 50), (3.3, 4.4, 140.2, 105.5))
-    monkeypatch.setattr(module, "BAND_BYTES", 1000)
+    monkeypatch.setattr(module, "SMALL_BYTES", 1000)
     assert resample(image, Size(70, 50), (3.3, 4.4, 140.2, 105.5)).tobytes() == whole.tobytes()
 
 
-def test_more_bands_than_rows_are_not_made(monkeypatch):
-    monkeypatch.setattr(module, "BAND_BYTES", 1)
-    assert resample(picture("L"), Size(20, 2)).size == (20, 2)
+@pytest.mark.parametrize(
+    ("size", "width", "height", "bands"),
+    [
+        (Size(128, 96), 2000, 1500, 1),
+        (Size(1280, 960), 2000, 1500, 4),
+        (Size(1280, 960), 4000, 3000, 2),
+        (Size(16_000, 8_000), 100, 50, 2),
+        (Size(16_000, 1), 16_000, 1_000, 1),
+    ],
+)
+def test_bands_are_as_few_as_memory_allows(size, width, height, bands):
+    assert module._bands(size, width, height) == bands  # noqa: SLF001 - the rule under test
 
 
 @given(st.data())
