@@ -20,7 +20,8 @@ CONTENT_TYPES = {
 }
 
 QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 52, Format.PNG: 100, Format.GIF: 100}
-"""The default of each format. For PNG and GIF it is the share of 256 colours; a PNG at 100 keeps all its colours."""
+"""The default of each format. For PNG and GIF it is the share of 256 colours; a PNG that is at 100, lossless or moving
+keeps all its colours."""
 
 PALETTE_QUALITY = 99
 """The highest quality at which a PNG has a palette."""
@@ -54,8 +55,9 @@ def encode(
     """
     import_module(_PLUGINS[target])
     best = QUALITY[target] if spec.quality is None else spec.quality
-    if palette and target is Format.PNG and spec.quality is None and not spec.lossless:
+    if palette and target is Format.PNG and spec.quality is None:
         best = min(best, PALETTE_QUALITY)
+    fixed = spec.lossless or (target is Format.PNG and film.moves)
 
     def at(quality: int) -> bytes:
         checkpoint()
@@ -63,7 +65,7 @@ def encode(
 
     if spec.max_bytes is None:
         return at(best)
-    return _fitting(at, best, spec.max_bytes, lowest=best if spec.lossless else 1)
+    return _fitting(at, best, spec.max_bytes, lowest=best if fixed else 1)
 
 
 def _fitting(at: Callable[[int], bytes], best: int, room: int, *, lowest: int) -> bytes:
@@ -89,7 +91,7 @@ def _fitting(at: Callable[[int], bytes], best: int, room: int, *, lowest: int) -
 
 def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: int) -> bytes:
     frames = film.frames
-    if target is Format.GIF or (target is Format.PNG and quality < QUALITY[target] and not spec.lossless):
+    if _has_palette(film, spec, target, quality):
         colours = max(2, 256 * quality // 100)
         frames = [_with_palette(frame, colours, hard_alpha=target is Format.GIF) for frame in frames]
     options = _options(spec, target, quality) | _metadata(target, kept)
@@ -98,6 +100,13 @@ def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: in
     out = io.BytesIO()
     frames[0].save(out, target.value, **options)
     return out.getvalue()
+
+
+def _has_palette(film: Film, spec: VariantSpec, target: Format, quality: int) -> bool:
+    """Every GIF, and a PNG below its full quality; not a moving one, which has one palette for all its frames."""
+    if target is Format.PNG:
+        return quality < QUALITY[target] and not spec.lossless and not film.moves
+    return target is Format.GIF
 
 
 def _options(spec: VariantSpec, target: Format, quality: int) -> Options:

@@ -117,6 +117,17 @@ def test_a_palette_with_clear_pixels_has_as_good_colours_as_one_without():
     assert gap <= 1.1 * pictures.difference(opaque, image.crop(below))[1]
 
 
+def test_a_moving_png_keeps_its_colours_whatever_its_quality():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (pictures.RED, pictures.GREEN)]
+    film = Film(frames, [50, 50], 0)
+    spec = VariantSpec(name="a", quality=10)
+    made = pictures.opened(encode(film, spec, Format.PNG, Kept(), palette=True, checkpoint=lambda: None))
+    made.seek(1)
+    assert made.convert("RGB").getpixel((4, 4)) == pictures.GREEN
+    with pytest.raises(VariantTooLarge):
+        encode(film, VariantSpec(name="a", max_bytes=60), Format.PNG, Kept(), palette=True, checkpoint=lambda: None)
+
+
 def test_progressive_is_for_the_asking():
     assert "progressive" not in pictures.opened(encoded(Format.JPEG)).info
     assert pictures.opened(encoded(Format.JPEG, progressive=True)).info["progressive"] == 1

@@ -30,7 +30,7 @@ SOURCES = [
     *(("WEBP", mode) for mode in ("RGB", "RGBA")),
     *(("AVIF", mode) for mode in ("RGB", "RGBA", "L")),
     *(("GIF", mode) for mode in ("P", "L")),
-    *(("TIFF", mode) for mode in ("RGB", "RGBA", "L", "CMYK", "LAB", "1", "I;16", "F", "P", "YCbCr")),
+    *(("TIFF", mode) for mode in ("RGB", "RGBA", "L", "CMYK", "LAB", "1", "I;16", "F", "P")),
     *(("BMP", mode) for mode in ("RGB", "L", "1", "P")),
 ]
 
