@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from PIL import Image
-from tests.imaging import pictures
 
 from chalicelib.imaging.render import render
 from chalicelib.model import Format, VariantSpec
+from tests.imaging import pictures
 
 GOLDEN = Path(__file__).parent / "golden"
 
