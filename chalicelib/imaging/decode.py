@@ -44,7 +44,7 @@ _TURNED_BY_DECODER = frozenset({"tiff", "heic"})
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A file whose header was read and found within the limits; its pixels are decoded by `frames`, once.
+    """A file whose header was read and found within the limits; its pixels are decoded by `decode_frames`, once.
 
     `size` is upright. `turn` is the EXIF orientation that the decoded pixels still need (1 is none), `orientation`
     what the file says. `profile` is the embedded ICC profile.
