@@ -11,6 +11,8 @@ from chalicelib.imaging.resample import premultiplied, straight
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
+_STRIP_ROWS = 64
+
 Colour = tuple[int, int, int, int]
 WHITE: Colour = (255, 255, 255, 255)
 TRANSPARENT: Colour = (0, 0, 0, 0)
@@ -42,7 +44,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return _scaled_grey(image if image.mode == "F" else image.convert("I"))
+        return _scaled_grey(image)
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
@@ -52,12 +54,24 @@ def _premultiplied(image: Image.Image) -> Image.Image:
 
 
 def _scaled_grey(image: Image.Image) -> Image.Image:
-    """Grey of 8 bits from whole numbers or floats; the largest value tells what white is: 1, 255, 65,535 or itself."""
+    """Grey of 8 bits from 16-bit or wider whole numbers or floats, a strip at a time for the sake of memory."""
+    factor = 255 / _white(image)
+    grey = Image.new("L", image.size)
+    for top in range(0, image.height, _STRIP_ROWS):
+        strip = image.crop((0, top, image.width, min(top + _STRIP_ROWS, image.height)))
+        floats = strip if strip.mode == "F" else strip.convert("I").convert("F")
+        grey.paste(floats.point(lambda value: value * factor + 0.5).convert("L"), (0, top))
+    return grey
+
+
+def _white(image: Image.Image) -> float:
+    """The value that stands for white, told by the largest one there is: 1, 255, 65,535 or itself."""
+    if image.mode.startswith("I;16"):
+        return 65_535.0
     _, largest = image.getextrema()
     assert isinstance(largest, int | float)
     known = (1.0, 255.0, 65_535.0) if image.mode == "F" else (65_535.0,)
-    white = next((white for white in known if largest <= white), float(largest))
-    return image.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
+    return next((white for white in known if largest <= white), float(largest))
 
 
 def _from_lab(image: Image.Image) -> Image.Image:

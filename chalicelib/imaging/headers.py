@@ -27,6 +27,9 @@ _JPEG_PROGRESSIVE = {0xC2, 0xCA}
 _JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"fcTL", b"fdAT"}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
+MAX_WEBP_CANVAS = 50_000_000
+"""Pixels: the decoder takes 16 bytes for each, and thirty bytes of file can ask for 268 million of them."""
+
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times scans of a JPEG: a hundred scans of 20 megapixels, where encoders write one to a dozen."""
 
@@ -152,7 +155,16 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 
 
 def _webp(data: bytes) -> Header:
-    """The canvas and the number of ANMF chunks (RFC 9649, 2.7)."""
+    """The canvas, and the number of its frames (RFC 9649, 2.7)."""
+    header = _webp_header(data)
+    if header.width * header.height > MAX_WEBP_CANVAS:
+        raise ImageTooLarge(
+            f"The WebP image has {header.width:,} x {header.height:,} pixels: a WebP may have {MAX_WEBP_CANVAS:,}"
+        )
+    return header
+
+
+def _webp_header(data: bytes) -> Header:
     kind = data[12:16]
     if kind == b"VP8 ":
         return Header(_u16le(data, 26) & 0x3FFF, _u16le(data, 28) & 0x3FFF)

@@ -117,6 +117,13 @@ def test_floats_are_scaled_by_what_their_white_must_be(largest, white):
     assert colour.to_eight_bits(image).getpixel((1, 0)) == round(255 * largest / white)
 
 
+def test_grey_of_many_strips_is_as_that_of_one(monkeypatch):
+    image = pictures.scenery(50, 40, "L").convert("I").point(lambda level: level * 257).convert("I;16")
+    whole = colour.to_eight_bits(image)
+    monkeypatch.setattr(colour, "_STRIP_ROWS", 7)
+    assert colour.to_eight_bits(image).tobytes() == whole.tobytes() == pictures.scenery(50, 40, "L").tobytes()
+
+
 def test_palette_with_transparency_scales_without_the_hidden_colour():
     """A transparent index is green; scaled down beside opaque red, no green may show."""
     line = b"\0" + bytes([0, 1] * 16)

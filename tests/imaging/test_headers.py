@@ -68,6 +68,13 @@ def test_size_and_frames(name, options, frames):
     assert headers.read(data, headers.sniff(data)) == Header(40, 30, frames)
 
 
+def test_a_webp_is_limited_to_what_its_decoder_can_hold():
+    wide = (b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (7999).to_bytes(3, "little")).ljust(27, b"\0")
+    assert headers.read(wide + (6249).to_bytes(3, "little"), "webp") == Header(8000, 6250)
+    with pytest.raises(ImageTooLarge, match="8,000 x 6,251 pixels: a WebP may have 50,000,000"):
+        headers.read(wide + (6250).to_bytes(3, "little"), "webp")
+
+
 def test_the_decoder_is_asked_where_it_reads_a_header_without_pixels():
     assert headers.read(pictures.file_of(SMALL, "BMP"), "bmp") is None
 
