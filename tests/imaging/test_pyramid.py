@@ -80,6 +80,14 @@ def test_a_crop_is_taken_from_the_upright_picture(orientation):
     assert [edge.getpixel((8, y)) for y in (8, 24)] == [pictures.BLUE, (255, 255, 0)]
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_box_in_any_corner_is_taken_from_the_upright_picture(orientation):
+    pyramid = Pyramid.of(cells(STORED[orientation](SHOWN)), Size(48, 32), turn=orientation, profile=None)
+    for left, top in ((0, 0), (16, 0), (0, 16), (32, 16)):
+        drawn = pyramid.draw(Box(left, top, left + 16, top + 16), Size(8, 8))
+        assert drawn.getpixel((4, 4)) == SHOWN[top // 16][left // 16]
+
+
 def test_an_orientation_that_makes_no_sense_is_upright():
     data = with_orientation(cells(SHOWN), 9, "JPEG")
     assert render(data, []).original.orientation == 1
