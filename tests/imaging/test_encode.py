@@ -65,9 +65,13 @@ def test_max_bytes_that_nothing_fits_in_is_an_error(fields):
         encoded(Format.WEBP, max_bytes=20, **fields)
 
 
-def test_lossless_is_not_traded_for_bytes():
+def test_lossless_is_not_traded_for_bytes_in_one_attempt():
+    attempts = []
+    spec = VariantSpec(name="a", lossless=True, max_bytes=len(encoded(Format.WEBP, lossless=True)) - 1)
+    film = Film([PICTURE], [0], 0)
     with pytest.raises(VariantTooLarge):
-        encoded(Format.PNG, lossless=True, max_bytes=len(encoded(Format.PNG)) - 1)
+        encode(film, spec, Format.WEBP, Kept(), palette=False, checkpoint=lambda: attempts.append(None))
+    assert len(attempts) == 1
 
 
 @pytest.mark.parametrize("target", [Format.WEBP, Format.PNG])
@@ -106,15 +110,14 @@ def test_a_palette_keeps_soft_alpha_in_a_png_and_a_hard_one_in_a_gif():
     assert hard.tobytes() == expected.tobytes()
 
 
-def test_a_palette_with_clear_pixels_has_as_good_colours_as_one_without():
-    image = PICTURE.convert("RGBA")
+def test_a_palette_with_clear_pixels_is_dithered_as_one_without():
+    """Seen from a distance, dithered colours are the original's; chosen by octree, a gradient would be in steps."""
+    image = pictures.scenery(160, 120).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 160, 30))
-    found = pictures.opened(encoded(Format.PNG, image, palette=True)).convert("RGBA")
+    found = pictures.opened(encoded(Format.PNG, image, palette=True, quality=20)).convert("RGBA")
     assert found.crop((0, 0, 160, 30)).getchannel("A").getextrema() == (0, 0)
-    below = (0, 30, 160, 120)
-    opaque = pictures.opened(encoded(Format.PNG, PICTURE.crop(below), palette=True)).convert("RGBA")
-    gap = pictures.difference(found.crop(below), image.crop(below))[1]
-    assert gap <= 1.1 * pictures.difference(opaque, image.crop(below))[1]
+    near, original = (picture.crop((0, 40, 160, 120)).convert("RGB").reduce(8) for picture in (found, image))
+    assert pictures.difference(near, original)[1] < 4
 
 
 def test_a_moving_png_keeps_its_colours_whatever_its_quality():
@@ -122,6 +125,7 @@ def test_a_moving_png_keeps_its_colours_whatever_its_quality():
     film = Film(frames, [50, 50], 0)
     spec = VariantSpec(name="a", quality=10)
     made = pictures.opened(encode(film, spec, Format.PNG, Kept(), palette=True, checkpoint=lambda: None))
+    assert made.mode == "RGB"
     made.seek(1)
     assert made.convert("RGB").getpixel((4, 4)) == pictures.GREEN
     with pytest.raises(VariantTooLarge):

@@ -62,6 +62,20 @@ def test_flat_pictures_have_a_thumbhash(mode, colour):
     assert (light_scale, yellow_scale, red_scale) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("colour", "header"),
+    [
+        (pictures.WHITE, [63, 32, 32]),
+        ((255, 255, 0), [42, 63, 32]),
+        (pictures.BLUE, [21, 0, 32]),
+        (pictures.RED, [21, 47, 63]),
+    ],
+)
+def test_the_means_of_a_thumbhash_are_lightness_yellow_blue_and_red_green(colour, header):
+    """63 (R + G + B) / 3, 31.5 + 31.5 ((R + G) / 2 - B), 31.5 + 31.5 (R - G), rounded half up."""
+    assert fields(thumbhash(Image.new("RGB", (8, 8), colour)))[1][:3] == header
+
+
 def test_a_wholly_transparent_picture_has_a_thumbhash():
     shape, _ = fields(thumbhash(Image.new("RGBA", (8, 8), (0, 0, 0, 0))))
     assert shape[0] == 1
