@@ -75,11 +75,11 @@ class Watermark:
 class VariantSpec:
     """The recipe for one variant.
 
-    A side of None follows from the other one and the aspect ratio; with both None the size stays. `quality` runs from
-    1 to 100, None is the format's own default. `background` is `#rrggbb` or `#rrggbbaa`, None is transparent where
-    the format can be and white where it cannot. `sharpen` is the radius of an unsharp mask in variant pixels, 0 is
-    none. `progressive` makes a JPEG about 6 % smaller and visible early, for five times the encoding time. `max_bytes`
-    of None is no bound. `gps` lets a location survive `metadata="all"`.
+    A side of None follows from the other one and the aspect ratio; with both None the size stays. `format` of None is
+    the original's. `quality` runs from 1 to 100, None is the format's own default. `background` is `#rrggbb` or
+    `#rrggbbaa`, None is transparent where the format can be and white where it cannot. `sharpen` is the radius of an
+    unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and visible early, for five
+    times the encoding time. `max_bytes` of None is no bound. `gps` lets a location survive `metadata="all"`.
     """
 
     name: str
@@ -91,7 +91,7 @@ class VariantSpec:
     enlarge: bool = False
     sharpen: float = 0.0
     watermark: Watermark | None = None
-    format: Format | Literal["same"] = "same"
+    format: Format | None = None
     quality: int | None = None
     lossless: bool = False
     progressive: bool = False
@@ -260,25 +260,35 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageChange:
-    """S3 says that an object came or went. `sequencer` orders the changes of one key; None where S3 sent none."""
+    """S3 says that an object came or went.
+
+    `sequencer` orders the changes of one key. One without, such as an event made by hand, asks to look at the object
+    as it is now.
+    """
 
     kind: Literal["created", "removed"]
     bucket: str
     key: str
-    sequencer: str | None
+    sequencer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """An ad-hoc variant: a spec of a caller's own; where `dest_bucket` or `dest_key` is None, the spec says where."""
+
+    spec: VariantSpec
+    dest_bucket: str | None = None
+    dest_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResizeOrder:
     """What a caller wants made of one original, now.
 
-    `variants` names specs of the pipeline, None is all of them; `adhoc` is one spec of the caller's own instead.
-    `dest_bucket` and `dest_key` say where the ad-hoc variant goes; None follows the spec.
+    `variants` names specs of the pipeline, None is all of them; `extra` is an ad-hoc variant instead.
     """
 
     bucket: str
     key: str
     variants: tuple[str, ...] | None = None
-    adhoc: VariantSpec | None = None
-    dest_bucket: str | None = None
-    dest_key: str | None = None
+    extra: Extra | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import Fit, ResizeOrder, VariantSpec
+from chalicelib.model import Extra, Fit, ResizeOrder, VariantSpec
 from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box, output_format
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -44,15 +44,14 @@ def parse(document: object) -> ResizeOrder:
     for name in ("key", "dest_key"):
         if len((getattr(request, name) or "").encode()) > MAX_KEY_BYTES:
             raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
-    if request.dest_key and spec is None:
-        raise InvalidRequest("dest_key: expected only with width, height, fit, format or quality", field="dest_key")
+    for name in ("dest_bucket", "dest_key"):
+        if getattr(request, name) and spec is None:
+            raise InvalidRequest(f"{name}: expected only with width, height, fit, format or quality", field=name)
     return ResizeOrder(
         bucket=request.bucket,
         key=request.key,
         variants=request.variants,
-        adhoc=spec,
-        dest_bucket=request.dest_bucket,
-        dest_key=request.dest_key,
+        extra=Extra(spec=spec, dest_bucket=request.dest_bucket, dest_key=request.dest_key) if spec else None,
     )
 
 
@@ -80,7 +79,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         fit=fit,
         format=output,
         quality=request.quality,
-        key="{variant}/{key}" if output == "same" else "{variant}/{key}.{ext}",
+        key="{variant}/{key}" if output is None else "{variant}/{key}.{ext}",
     )
 
 

@@ -1,5 +1,6 @@
 """A pipeline file (TOML) becomes a `Pipeline`, or a PipelineError that lists everything wrong with it."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -88,14 +89,19 @@ def parse(document: Mapping[str, Any], *, name: str, folder: Path) -> Pipeline:
     return Pipeline(name=name, source=source, variants=variants)
 
 
+def digest(pipeline: Pipeline) -> str:
+    """Tell a pipeline from every other: the same digest means the same variants."""
+    return hashlib.sha256(repr(pipeline).encode()).hexdigest()[:32]
+
+
 def needs_box(fit: Fit) -> bool:
     """Tell whether a fit is meaningless without both a width and a height."""
     return fit is not Fit.INSIDE
 
 
-def output_format(name: FormatName) -> Format | Literal["same"]:
-    """Return the format that a pipeline file or a request names."""
-    return "same" if name == "same" else Format(name)
+def output_format(name: FormatName) -> Format | None:
+    """Return the format that a pipeline file or a request names; None for `same`."""
+    return None if name == "same" else Format(name)
 
 
 def is_original(source: Source, key: str) -> bool:

@@ -19,16 +19,16 @@ def test_an_adhoc_variant_is_named_by_its_parameters():
     order = orders.parse(
         PLACE | {"width": 320, "height": 240, "fit": "cover", "format": "webp", "quality": 70, "dest_key": "x.webp"}
     )
-    assert order.adhoc is not None
-    assert order.adhoc.name == "w320-h240-fit-cover-webp-q70"
-    assert (order.adhoc.fit, order.adhoc.format, order.adhoc.quality) == (Fit.COVER, Format.WEBP, 70)
-    assert order.dest_key == "x.webp"
+    assert order.extra is not None
+    assert order.extra.spec.name == "w320-h240-fit-cover-webp-q70"
+    assert (order.extra.spec.fit, order.extra.spec.format, order.extra.spec.quality) == (Fit.COVER, Format.WEBP, 70)
+    assert (order.extra.dest_key, order.extra.dest_bucket) == ("x.webp", None)
 
 
 def test_different_parameters_make_different_names_and_keys():
     requests = [{"width": 10}, {"height": 10}, {"width": 10, "format": "png"}, {"width": 10, "quality": 10}]
-    specs = [orders.parse(PLACE | request).adhoc for request in requests]
-    assert len({spec.name for spec in specs if spec}) == len(requests)
+    extras = [orders.parse(PLACE | request).extra for request in requests]
+    assert len({extra.spec.name for extra in extras if extra}) == len(requests)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,7 @@ def test_different_parameters_make_different_names_and_keys():
         ({"variants": [1]}, "variants[0]"),
         ({"variants": ["small"], "width": 10}, "variants"),
         ({"dest_key": "x"}, "dest_key"),
+        ({"dest_bucket": "extra"}, "dest_bucket"),
     ],
 )
 def test_what_is_wrong_is_named(change, field):

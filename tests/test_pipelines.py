@@ -23,9 +23,9 @@ def problems(text: str, folder: Path = Path()) -> list[str]:
 def test_the_default_pipeline_is_what_the_readme_says():
     pipeline = pipelines.load("default")
     assert [(spec.name, spec.width, spec.height, spec.fit, spec.format, spec.key) for spec in pipeline.variants] == [
-        ("thumbnail", 128, 128, Fit.INSIDE, "same", "{variant}/{key}"),
-        ("medium", 640, None, Fit.INSIDE, "same", "{variant}/{key}"),
-        ("large", 1280, None, Fit.INSIDE, "same", "{variant}/{key}"),
+        ("thumbnail", 128, 128, Fit.INSIDE, None, "{variant}/{key}"),
+        ("medium", 640, None, Fit.INSIDE, None, "{variant}/{key}"),
+        ("large", 1280, None, Fit.INSIDE, None, "{variant}/{key}"),
     ]
     assert pipeline.source == Source()
 
@@ -179,3 +179,9 @@ def test_a_key_that_looks_like_a_template_is_not_filled_in_twice():
 def test_a_key_longer_than_s3_allows_is_refused():
     with pytest.raises(InvalidRequest, match="1032 bytes"):
         pipelines.variant_key(VariantSpec(name="small"), "é" * 513, image_id="", extension="png")
+
+
+def test_a_digest_tells_pipelines_apart():
+    one, other = (parsed(f"[variants.a]\nwidth = {width}") for width in (10, 11))
+    assert pipelines.digest(one) != pipelines.digest(other)
+    assert pipelines.digest(one) == pipelines.digest(parsed("[variants.a]\nwidth = 10"))

@@ -80,7 +80,7 @@ def render(
 def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
     """The job behind a spec, every field checked; InvalidRequest says which one cannot be."""
     _check_ranges(spec, limits)
-    target = SAME[original.name] if spec.format == "same" else spec.format
+    target = spec.format or SAME[original.name]
     plan = _plan(spec, original.size)
     _check_canvas(plan.canvas, spec, target, limits, original.frames if target in MOVING else 1)
     mark = None if spec.watermark is None else _mark(spec.watermark, limits)
