@@ -11,7 +11,7 @@ from chalicelib.usecases.fan_out import fan_out
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.look_up import look_up
 from chalicelib.usecases.resize import resize
-from chalicelib.wiring import deadline, halftone
+from chalicelib.wiring import call, halftone
 
 app = Chalice(app_name="halftone", configure_logs=False)
 app.register_middleware(ConvertToMiddleware(Logger(logger_name="halftone").inject_lambda_context))
@@ -27,7 +27,7 @@ class StorageEvent(S3Event):
 
 @app.on_s3_event(bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
 def on_upload(event: S3Event) -> dict[str, int]:
-    return follow(events.storage_changes(event.to_dict()), halftone(), deadline(event.context))
+    return follow(events.storage_changes(event.to_dict()), halftone(), call(event.context))
 
 
 on_upload.event_class = StorageEvent
@@ -41,13 +41,13 @@ def on_completion(event: SNSEvent) -> None:
 @app.lambda_function()
 def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
     order = events.resize_order(event)
-    return events.task_result(order, resize(order, halftone(), deadline(context)))
+    return events.task_result(order, resize(order, halftone(), call(context)))
 
 
 @app.route("/resize", methods=["POST"], content_types=[])
 @answering
 def post_resize() -> Response:
-    return views.record(resize(requests.resize_order(app), halftone(), deadline(app.lambda_context)))
+    return views.record(resize(requests.resize_order(app), halftone(), call(app.lambda_context)))
 
 
 @app.route("/images/{image_id}", methods=["GET"])

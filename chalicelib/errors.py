@@ -122,3 +122,12 @@ class CompletionsUnavailable(TransientError):
     """SNS, or a fan-out target behind it, refused or failed."""
 
     code = "completions_unavailable"
+
+
+BY_CODE: dict[str, type[HalftoneError]] = {
+    error.code: error
+    for parent in (PermanentError, TransientError, InvalidRequest)
+    for error in parent.__subclasses__()
+    if "code" in vars(error)
+}
+"""Every error by its code, so that a failure that was recorded can be raised again."""

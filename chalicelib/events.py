@@ -41,7 +41,7 @@ def _changes(records: list[dict[str, Any]]) -> Iterator[StorageChange]:
             kind="removed" if name.startswith(_REMOVALS) else "created",
             bucket=record["s3"]["bucket"]["name"],
             key=unquote_plus(item["key"]),
-            sequencer=item.get("sequencer"),
+            sequencer=item.get("sequencer", ""),
         )
 
 
@@ -57,7 +57,7 @@ def resize_order(task: Mapping[str, Any]) -> ResizeOrder:
 
 def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
     """Say what the resize task made; of several variants, `dest_key` and the sides are those of the first."""
-    wanted = order.adhoc.name if order.adhoc else next(iter(order.variants or [record.variants[0].name]))
+    wanted = order.extra.spec.name if order.extra else next(iter(order.variants or [record.variants[0].name]))
     made = next(variant for variant in record.variants if variant.name == wanted)
     return {
         "status": "SUCCESS",

@@ -9,7 +9,7 @@ from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.errors import DeadlineExceeded
-from chalicelib.usecases.ports import Checkpoint, Halftone
+from chalicelib.usecases.ports import Call, Halftone
 
 MARGIN_MS = 2_000
 """What is kept back of a function's time, to write down that it was not enough."""
@@ -19,9 +19,11 @@ MARGIN_MS = 2_000
 def halftone() -> Halftone:
     """Wire the stage that the environment describes; raises SettingsError or PipelineError, each with all problems."""
     stage = settings.load()
+    pipeline = pipelines.load(stage.pipeline)
     return Halftone(
         settings=stage,
-        pipeline=pipelines.load(stage.pipeline),
+        pipeline=pipeline,
+        digest=pipelines.digest(pipeline),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
         completions=SnsCompletions(stage.completions_topic_arn),
@@ -29,11 +31,11 @@ def halftone() -> Halftone:
     )
 
 
-def deadline(context: Any) -> Checkpoint:
-    """Make the check that ends long work while there is time to record it, from the context that Lambda hands over."""
+def call(context: Any, delivery: str | None = None) -> Call:
+    """Describe the invocation that Lambda's `context` stands for; `delivery` is set where it carries on another one."""
 
     def checkpoint() -> None:
         if context.get_remaining_time_in_millis() < MARGIN_MS:
             raise DeadlineExceeded("the image takes longer than the function may run")
 
-    return checkpoint
+    return Call(delivery or context.aws_request_id, checkpoint)

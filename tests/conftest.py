@@ -12,8 +12,9 @@ from PIL import Image
 
 from chalicelib import settings, wiring
 from chalicelib.aws import clients
-from chalicelib.model import Completion
-from chalicelib.usecases.ports import Halftone
+from chalicelib.identity import image_id
+from chalicelib.model import Completion, Record
+from chalicelib.usecases.ports import Call, Halftone
 
 pytest_plugins = ["tests.cloud"]
 
@@ -39,6 +40,11 @@ def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: st
     return buffer.getvalue()
 
 
+def call(delivery: str = "delivery-1") -> Call:
+    """An invocation with all the time in the world."""
+    return Call(delivery, lambda: None)
+
+
 @dataclass
 class Stage:
     """The stage under test, and the eyes on what it does."""
@@ -57,6 +63,10 @@ class Stage:
 
     def image(self, bucket: str, key: str) -> Image.Image:
         return Image.open(io.BytesIO(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+
+    def record(self, key: str, *, bucket: str = "originals") -> Record | None:
+        entry = self.halftone.catalogue.get(image_id(bucket, key))
+        return entry.record if entry else None
 
     def envelopes(self) -> list[dict[str, Any]]:
         """All SNS envelopes so far."""

@@ -37,7 +37,7 @@ def test_keys_are_decoded_once(key):
 )
 def test_kinds(name, kind):
     (change,) = events.storage_changes({"Records": [record(name)]})
-    assert (change.kind, change.sequencer) == (kind, None)
+    assert (change.kind, change.sequencer) == (kind, "")
 
 
 def test_a_batch_keeps_its_order_and_leaves_out_other_kinds(caplog):

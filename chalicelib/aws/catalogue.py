@@ -1,11 +1,10 @@
-"""DynamoDB: one item an image, with the names of the record.
+"""DynamoDB: one item an image, with the names of the record, and beside them those of `Entry`.
 
-Beside the record the item holds `sequencer`: of the newest S3 change that was dealt with, padded so that DynamoDB's
-string order is S3's order (S3 User Guide, "Event message structure": compare as hexadecimal, the shorter one padded
-with zeros on the left).
+The sequencer is stored padded, so that DynamoDB's string order is S3's order (S3 User Guide, "Event message
+structure": compare as hexadecimal, the shorter one padded with zeros on the left).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +14,14 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import CatalogueUnavailable
-from chalicelib.model import Record, Status
+from chalicelib.model import Extra, Record, Status
+from chalicelib.usecases.ports import Entry, Location, Newer, Overtaken, Since
 
 _SEQUENCER_DIGITS = 64
-_WHAT = "DynamoDB did not take part"
+_NEWER = (
+    "attribute_not_exists(sequencer) OR sequencer < :sequencer "
+    "OR (sequencer = :sequencer AND (#status = :processing OR digest <> :digest))"
+)
 
 
 class DynamoCatalogue:
@@ -27,77 +30,158 @@ class DynamoCatalogue:
     def __init__(self, table: str) -> None:
         self._table = table
 
-    def get(self, image_id: str) -> Record | None:
-        with raising(CatalogueUnavailable, _WHAT):
+    def get(self, image_id: str) -> Entry | None:
+        with raising(CatalogueUnavailable, "DynamoDB did not answer"):
             response = client("dynamodb").get_item(TableName=self._table, Key=_key(image_id), ConsistentRead=True)
-        return _record(response["Item"]) if "Item" in response else None
+        return _entry(response["Item"]) if "Item" in response else None
 
-    def claim(self, record: Record, sequencer: str | None) -> Record | None:
-        kept = {"created_at", "variants"}
-        condition = (
-            "attribute_not_exists(sequencer) OR sequencer < :sequencer OR "
-            "(sequencer = :sequencer AND #status = :processing)"
-        )
-        item = self._update(record, sequencer, condition, kept, {":processing": Status.PROCESSING.value})
-        return None if item is None else _record(item)
-
-    def save(self, record: Record, sequencer: str | None) -> bool:
-        condition = "attribute_not_exists(sequencer) OR sequencer <= :sequencer"
-        return self._update(record, sequencer, condition, {"created_at"}, {}) is not None
-
-    def _update(
-        self, record: Record, sequencer: str | None, condition: str, kept: set[str], more: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """Write a record over what is stored, but for what is `kept`; None when the condition does not hold.
-
-        Without a sequencer there is no order to keep, and no condition.
-        """
-        fields = msgspec.to_builtins(record)
-        del fields["image_id"]
-        values = {f":{name}": value for name, value in fields.items()}
-        assignments = [
-            f"#{name} = if_not_exists(#{name}, :{name})" if name in kept else f"#{name} = :{name}" for name in fields
-        ]
-        request: dict[str, Any] = {}
-        if sequencer is not None:
-            values |= {":sequencer": sequencer.rjust(_SEQUENCER_DIGITS, "0").upper(), **more}
+    def claim(self, record: Record, grounds: Newer | Since, *, delivery: str, places: Iterable[Location]) -> Entry:
+        values: dict[str, Any] = {":one": 1, ":owner": delivery, ":claimants": {delivery}}
+        assignments = [*_assignments(record, values, kept={"created_at", "variants"}), "#owner = :owner"]
+        condition = _condition(grounds, values)
+        if ":sequencer" in values:
             assignments.append("sequencer = :sequencer")
-            request["ConditionExpression"] = condition
+        additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
+        expression = f"SET {', '.join(assignments)} ADD {', '.join(additions)}"
+        return self._update(record.image_id, expression, condition, values)
+
+    def extend(self, entry: Entry, *, delivery: str, places: Iterable[Location]) -> Entry:
+        values = {":one": 1, ":claimants": {delivery}, ":generation": entry.generation, ":ready": Status.READY.value}
+        additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
+        condition = "generation = :generation AND #status = :ready"
+        return self._update(entry.record.image_id, f"ADD {', '.join(additions)}", condition, values)
+
+    def save(self, entry: Entry, record: Record, *, delivery: str, digest: str, extras: Sequence[Extra]) -> None:
+        values: dict[str, Any] = {
+            ":one": 1,
+            ":generation": entry.generation,
+            ":digest": digest,
+            ":extras": msgspec.json.encode(extras).decode(),
+            ":extras_etag": record.etag,
+            ":claimants": {delivery},
+        }
+        assignments = [
+            *_assignments(record, values),
+            "digest = :digest",
+            "extras = :extras",
+            "extras_etag = :extras_etag",
+        ]
+        if entry.claimants <= {delivery}:
+            own = {(variant.bucket, variant.key) for variant in record.variants}
+            assignments += _set("places", _texts(own), values, "= ")
+        expression = f"SET {', '.join(assignments)} ADD generation :one DELETE claimants :claimants"
+        if ":places" not in values and entry.claimants <= {delivery}:
+            expression += " REMOVE places"
+        self._update(record.image_id, expression, "generation = :generation", values)
+
+    def disturb(self, entry: Entry, *, delivery: str) -> None:
+        values = {
+            ":one": 1,
+            ":claimants": {delivery},
+            ":generation": entry.generation,
+            ":processing": Status.PROCESSING.value,
+        }
+        condition = "generation = :generation AND #status = :processing"
+        self._update(entry.record.image_id, "ADD generation :one DELETE claimants :claimants", condition, values)
+
+    def leave(self, entry: Entry, *, delivery: str) -> None:
+        values = {":claimants": {delivery}}
+        self._update(entry.record.image_id, "DELETE claimants :claimants", "attribute_exists(image_id)", values)
+
+    def seal(self, image_id: str, *, delivery: str) -> None:
+        values = {":nobody": "", ":owner": delivery}
         try:
-            with raising(CatalogueUnavailable, _WHAT):
+            self._update(image_id, "SET #owner = :nobody", "#owner = :owner", values)
+        except Overtaken:
+            return
+
+    def _update(self, image_id: str, expression: str, condition: str, values: Mapping[str, Any]) -> Entry:
+        """Write when the condition holds, and return what is there then; raises Overtaken with what is otherwise."""
+        used = f"{expression} {condition}"
+        names = {f"#{name}": name for name in ("status", "owner", *Record.__dataclass_fields__) if f"#{name}" in used}
+        request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        try:
+            with raising(CatalogueUnavailable, "DynamoDB did not take the record"):
                 response = client("dynamodb").update_item(
                     TableName=self._table,
-                    Key=_key(record.image_id),
-                    UpdateExpression="SET " + ", ".join(assignments),
-                    ExpressionAttributeNames={f"#{name}": name for name in fields},
+                    Key=_key(image_id),
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
                     ExpressionAttributeValues={
                         name: TypeSerializer().serialize(value) for name, value in values.items()
                     },
                     ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **request,
                 )
         except CatalogueUnavailable as error:
-            if (
-                isinstance(error.__cause__, ClientError)
-                and error_code(error.__cause__) == "ConditionalCheckFailedException"
-            ):
-                return None
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and error_code(cause) == "ConditionalCheckFailedException":
+                raise self._overtaken(image_id, cause) from None
             raise
-        return dict(response["Attributes"])
+        return _entry(response["Attributes"])
+
+    def _overtaken(self, image_id: str, cause: ClientError) -> Overtaken:
+        item: Mapping[str, Any] | None = cause.response.get("Item")  # type: ignore[assignment]
+        entry = _entry(item) if item else self.get(image_id)
+        if entry is None:
+            raise CatalogueUnavailable("DynamoDB contradicts itself") from cause
+        return Overtaken(entry)
+
+
+def _assignments(record: Record, values: dict[str, Any], *, kept: Iterable[str] = ()) -> list[str]:
+    """Assign every field of a record but its key; what is `kept` only where there is nothing yet."""
+    fields = msgspec.to_builtins(record)
+    del fields["image_id"]
+    values |= {f":{name}": value for name, value in fields.items()}
+    return [f"#{name} = if_not_exists(#{name}, :{name})" if name in kept else f"#{name} = :{name}" for name in fields]
+
+
+def _condition(grounds: Newer | Since, values: dict[str, Any]) -> str:
+    if isinstance(grounds, Since):
+        if not grounds.generation:
+            return "attribute_not_exists(image_id)"
+        values[":generation"] = grounds.generation
+        return "generation = :generation"
+    values |= {":digest": grounds.digest, ":processing": Status.PROCESSING.value}
+    values[":sequencer"] = grounds.sequencer.rjust(_SEQUENCER_DIGITS, "0").upper()
+    return _NEWER
+
+
+def _set(name: str, texts: set[str], values: dict[str, Any], operator: str = "") -> list[str]:
+    """Write one clause for a string set; DynamoDB has no empty ones, so that there is none for those."""
+    if not texts:
+        return []
+    values[f":{name}"] = texts
+    return [f"{name} {operator}:{name}"]
+
+
+def _texts(places: Iterable[Location]) -> set[str]:
+    return {f"{bucket}/{key}" for bucket, key in places}
 
 
 def _key(image_id: str) -> dict[str, dict[str, str]]:
     return {"image_id": {"S": image_id}}
 
 
-def _record(item: Mapping[str, Any]) -> Record:
-    return msgspec.convert(
-        _plain({name: TypeDeserializer().deserialize(value) for name, value in item.items()}), Record
+def _entry(item: Mapping[str, Any]) -> Entry:
+    plain = _plain({name: TypeDeserializer().deserialize(value) for name, value in item.items()})
+    places = (place.partition("/") for place in plain.get("places", ()))
+    return Entry(
+        record=msgspec.convert({name: plain[name] for name in Record.__dataclass_fields__}, Record),
+        generation=plain["generation"],
+        owner=plain["owner"],
+        sequencer=plain.get("sequencer"),
+        claimants=frozenset(plain.get("claimants", ())),
+        places=frozenset((bucket, key) for bucket, _, key in places),
+        extras=msgspec.json.decode(plain.get("extras", "[]"), type=tuple[Extra, ...]),
+        extras_etag=plain.get("extras_etag"),
+        digest=plain.get("digest"),
     )
 
 
 def _plain(value: Any) -> Any:
-    """Replace DynamoDB's decimals by whole numbers: a record has no others."""
+    """Replace DynamoDB's decimals by whole numbers: an entry has no others."""
     if isinstance(value, Decimal):
         return int(value)
     if isinstance(value, dict):

@@ -39,6 +39,16 @@ class S3Storage:
                 read=read,
             )
 
+    def etag(self, bucket: str, key: str) -> str | None:
+        with raising(StorageUnavailable, "S3 could not tell whether the object is there"):
+            try:
+                response = client("s3").head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _GONE:
+                    return None
+                raise
+        return str(response["ETag"]).strip('"')
+
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
         with raising(StorageUnavailable, "S3 did not take the variant"):
             response = client("s3").put_object(

@@ -7,7 +7,7 @@ from chalicelib.usecases.ports import Halftone
 
 def look_up(image_id: str, halftone: Halftone) -> Record:
     """Return the record of an image, or raise NotFound."""
-    record = halftone.catalogue.get(image_id)
-    if record is None:
+    entry = halftone.catalogue.get(image_id)
+    if entry is None:
         raise NotFound(f"there is no image {image_id}")
-    return record
+    return entry.record

@@ -1,19 +1,42 @@
 """What the use cases need of the world, as protocols, and the one bundle that hands it to them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from chalicelib.model import Completion, Pipeline, Record
+from chalicelib.identity import image_id
+from chalicelib.model import Completion, Extra, Pipeline, Record
 from chalicelib.settings import Settings
-
-Checkpoint = Callable[[], None]
-"""Called between steps of long work; raises DeadlineExceeded when the function's time is nearly up."""
 
 Location = tuple[str, str]
 """A bucket and a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Which original is meant."""
+
+    bucket: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        """The image id."""
+        return image_id(self.bucket, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The invocation that work is done in.
+
+    `delivery` names the delivery of an event: Lambda's retries of one event share it, a duplicate of the event has
+    another. `checkpoint` is called between steps of long work; it raises DeadlineExceeded when time is nearly up.
+    """
+
+    delivery: str
+    checkpoint: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +50,65 @@ class StoredObject:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All that the catalogue holds of an image: its record, and what keeps workers on it from undoing one another.
+
+    `generation` grows with every claim and every save, so that each can tell that nothing has happened since;
+    `owner` is the delivery that claimed last. `claimants` are the deliveries that claimed and have not said that they
+    are done, dead ones included. `places` are all locations that any of them may have written to. `extras` are the
+    ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was last settled by.
+    """
+
+    record: Record
+    generation: int
+    owner: str
+    sequencer: str | None = None
+    claimants: frozenset[str] = frozenset()
+    places: frozenset[Location] = frozenset()
+    extras: tuple[Extra, ...] = ()
+    extras_etag: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """Grounds for a claim: a change of the object that is newer than what was dealt with, by S3's sequencer.
+
+    The same change once more is grounds while its work is unfinished, or when it was settled by another pipeline than
+    `digest`.
+    """
+
+    sequencer: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Grounds for a claim: nothing has happened to the entry since this generation; 0 is before there was one.
+
+    They hold only for what was seen of the object after the entry was read.
+    """
+
+    generation: int
+
+
+class Overtaken(Exception):
+    """A claim or a save came too late; `entry` is what stands in its place."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"image {entry.record.image_id} is at generation {entry.generation}")
+        self.entry = entry
+
+
 class Storage(Protocol):
     """S3. Every method raises StorageUnavailable when S3 fails."""
 
     def open(self, bucket: str, key: str) -> AbstractContextManager[StoredObject]:
         """Open the current version of an object; raises NotFound when there is none."""
+
+    def etag(self, bucket: str, key: str) -> str | None:
+        """Return the ETag of an object, or None when there is none."""
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
         """Write a variant, marked as ours, and return its ETag."""
@@ -43,17 +120,29 @@ class Storage(Protocol):
 class Catalogue(Protocol):
     """DynamoDB. Every method raises CatalogueUnavailable when DynamoDB fails."""
 
-    def get(self, image_id: str) -> Record | None:
-        """Read a record as it was last written."""
+    def get(self, image_id: str) -> Entry | None:
+        """Read an entry as it was last written."""
 
-    def claim(self, record: Record, sequencer: str | None) -> Record | None:
-        """Begin work on a version; None when a newer change was seen, or this one has been dealt with.
+    def claim(self, record: Record, grounds: Newer | Since, *, delivery: str, places: Iterable[Location]) -> Entry:
+        """Begin work on a version; raises Overtaken when the grounds do not hold.
 
-        Keeps what the stored record has of `created_at` and `variants`: they are in the buckets until replaced.
+        The record keeps `created_at` and `variants` of the stored one: they are in the buckets until replaced.
         """
 
-    def save(self, record: Record, sequencer: str | None) -> bool:
-        """Write the outcome; false, and nothing written, when a newer change has been claimed since."""
+    def extend(self, entry: Entry, *, delivery: str, places: Iterable[Location]) -> Entry:
+        """Begin work on more variants of a settled entry, which stays as it is; raises Overtaken when it changed."""
+
+    def save(self, entry: Entry, record: Record, *, delivery: str, digest: str, extras: Sequence[Extra]) -> None:
+        """Settle an entry; raises Overtaken when it changed since."""
+
+    def disturb(self, entry: Entry, *, delivery: str) -> None:
+        """Make the work under way on an entry start its writing over; raises Overtaken when it changed."""
+
+    def leave(self, entry: Entry, *, delivery: str) -> None:
+        """Say that a delivery is done with an entry."""
+
+    def seal(self, image_id: str, *, delivery: str) -> None:
+        """Say that what a delivery settled has been announced, should the delivery come again."""
 
 
 class Completions(Protocol):
@@ -74,10 +163,11 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halftone:
-    """One stage, wired."""
+    """One stage, wired. `digest` tells its pipeline from every other."""
 
     settings: Settings
     pipeline: Pipeline
+    digest: str
     storage: Storage
     catalogue: Catalogue
     completions: Completions

@@ -1,79 +1,77 @@
-"""The work itself: an original's bytes become stored variants. Ingest and resize both come through here."""
+"""An original's bytes become variants: rendered in memory first, then written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
-from chalicelib.errors import EmptyObject, FileTooLarge
+from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
-from chalicelib.model import Format, Limits, Record, RenderedVariant, Status, Variant, VariantSpec
-from chalicelib.pipelines import variant_key
-from chalicelib.usecases.ports import Checkpoint, Halftone, Location, StoredObject
+from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant
+from chalicelib.pipelines import is_original, variant_key
+from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
-Place = Callable[[RenderedVariant], Location]
-"""Says where a variant goes."""
+Placed = tuple[RenderedVariant, Location]
+"""A rendered variant and where it goes."""
 
 
 def produce(
-    original: StoredObject,
-    record: Record,
-    specs: Sequence[VariantSpec],
-    place: Place,
-    halftone: Halftone,
-    checkpoint: Checkpoint,
-) -> Record:
-    """Render and store the variants, and return the record that describes them, ready but not saved.
+    original: StoredObject, image: Image, wanted: Sequence[Extra], halftone: Halftone, call: Call
+) -> tuple[Rendering, list[Placed]]:
+    """Render what is wanted of an original, and say where each goes; nothing is written.
 
-    Its `variants` are the new ones only. Raises a PermanentError for an original that cannot be rendered, before
-    anything is stored, and a TransientError when storing fails.
+    Raises a PermanentError for an original that cannot be rendered.
     """
-    rendering = render(
-        _bytes(original, halftone.settings.limits), specs, limits=halftone.settings.limits, checkpoint=checkpoint
-    )
-    places = [place(variant) for variant in rendering.variants]
-    with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
-        variants = tuple(
-            pool.map(lambda variant, location: _store(variant, location, halftone), rendering.variants, places)
-        )
-    return replace(
-        record,
-        status=Status.READY,
-        original=rendering.original,
-        placeholder=rendering.placeholder,
-        perceptual_hash=rendering.perceptual_hash,
-        variants=variants,
-        error=None,
-    )
-
-
-def by_pipeline(record: Record, halftone: Halftone) -> Place:
-    """Place variants where their specs say."""
-    buckets = {"source": halftone.settings.source_bucket, "destination": halftone.settings.dest_bucket}
-
-    def place(variant: RenderedVariant) -> Location:
-        extension = "jpg" if variant.format is Format.JPEG else variant.format.value
-        key = variant_key(variant.spec, record.key, image_id=record.image_id, extension=extension)
-        return buckets[variant.spec.bucket], key
-
-    return place
-
-
-def locations(variants: Sequence[Variant]) -> set[Location]:
-    """Return where the variants are."""
-    return {(variant.bucket, variant.key) for variant in variants}
-
-
-def _bytes(original: StoredObject, limits: Limits) -> bytes:
+    limits = halftone.settings.limits
     if original.size == 0:
         raise EmptyObject("the object is empty")
     if original.size > limits.max_bytes:
         raise FileTooLarge(f"the file has {original.size:,} bytes; at most {limits.max_bytes:,} are taken")
-    return original.read()
+    specs = [extra.spec for extra in wanted]
+    rendering = render(original.read(), specs, limits=limits, checkpoint=call.checkpoint)
+    return rendering, [
+        (variant, _location(extra, image, _extension(variant.format), halftone))
+        for extra, variant in zip(wanted, rendering.variants, strict=True)
+    ]
 
 
-def _store(variant: RenderedVariant, location: Location, halftone: Halftone) -> Variant:
+def store(placed: Sequence[Placed], halftone: Halftone) -> tuple[Variant, ...]:
+    """Write variants, side by side, and return them in their order."""
+    with ThreadPoolExecutor(max_workers=max(1, len(placed))) as pool:
+        return tuple(pool.map(lambda one: _stored(one[0], one[1], halftone), placed))
+
+
+def possible_places(wanted: Sequence[Extra], image: Image, halftone: Halftone) -> set[Location]:
+    """Return every location that the variants may go to, whatever format the original turns out to have."""
+
+    def places(extra: Extra) -> Iterator[Location]:
+        formats = (extra.spec.format,) if extra.spec.format else Format
+        for output in formats:
+            try:
+                yield _location(extra, image, _extension(output), halftone)
+            except InvalidRequest:
+                return  # rendering will say so, and nothing will be written there
+
+    return {place for extra in wanted for place in places(extra)}
+
+
+def _location(extra: Extra, image: Image, extension: str, halftone: Halftone) -> Location:
+    """Say where a variant goes: never where an original is. Raises InvalidRequest."""
+    settings = halftone.settings
+    bucket = settings.source_bucket if extra.spec.bucket == "source" else settings.dest_bucket
+    bucket = extra.dest_bucket or bucket
+    key = extra.dest_key or variant_key(extra.spec, image.key, image_id=image.id, extension=extension)
+    own = bucket == settings.source_bucket and is_original(halftone.pipeline.source, key)
+    if own or (bucket, key) == (image.bucket, image.key):
+        field = "dest_key" if extra.dest_key else "dest_bucket"
+        raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
+    return bucket, key
+
+
+def _extension(output: Format) -> str:
+    return "jpg" if output is Format.JPEG else output.value
+
+
+def _stored(variant: RenderedVariant, location: Location, halftone: Halftone) -> Variant:
     bucket, key = location
-    etag = halftone.storage.put(bucket, key, variant.data, content_type=variant.content_type)
     return Variant(
         name=variant.spec.name,
         bucket=bucket,
@@ -83,5 +81,5 @@ def _store(variant: RenderedVariant, location: Location, halftone: Halftone) -> 
         width=variant.width,
         height=variant.height,
         bytes=len(variant.data),
-        etag=etag,
+        etag=halftone.storage.put(bucket, key, variant.data, content_type=variant.content_type),
     )

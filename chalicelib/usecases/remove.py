@@ -1,41 +1,27 @@
 """An original was deleted: take its variants away and say so."""
 
-import logging
-from dataclasses import replace
-
 from chalicelib.errors import NotFound
-from chalicelib.identity import image_id
-from chalicelib.model import Record, Status, StorageChange
-from chalicelib.usecases.announce import announce
-from chalicelib.usecases.ports import Halftone, now
-from chalicelib.usecases.produce import locations
-
-log = logging.getLogger("halftone.remove")
+from chalicelib.model import Record, StorageChange
+from chalicelib.pipelines import is_original
+from chalicelib.usecases.align import clear_out
+from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken
+from chalicelib.usecases.settle import settle
 
 
-def remove(change: StorageChange, halftone: Halftone) -> Record | None:
-    """Remove the variants of a deleted original and mark its record; None when there is nothing to remove.
+def remove(change: StorageChange, halftone: Halftone, call: Call) -> Record | None:
+    """Remove the variants of a deleted original and mark its record; None when there is nothing to do.
 
     An object that is there again was uploaded since: its own event brings the record up to date.
     """
-    record = halftone.catalogue.get(image_id(change.bucket, change.key))
-    if record is None or record.status is Status.DELETED:
+    if not is_original(halftone.pipeline.source, change.key):
         return None
-    if _is_there(change, halftone):
-        log.info("Skipped: the object is there again", extra={"bucket": change.bucket, "key": change.key})
-        return None
-    halftone.storage.remove(locations(record.variants))
-    outcome = replace(record, status=Status.DELETED, variants=(), error=None, updated_at=now())
-    if not halftone.catalogue.save(outcome, change.sequencer):
-        log.info("Skipped: a newer change came in", extra={"bucket": change.bucket, "key": change.key})
-        return None
-    announce(outcome, halftone)
-    return outcome
-
-
-def _is_there(change: StorageChange, halftone: Halftone) -> bool:
+    image = Image(change.bucket, change.key)
     try:
-        with halftone.storage.open(change.bucket, change.key):
-            return True
+        with halftone.storage.open(image.bucket, image.key):
+            return settle(halftone.catalogue.get(image.id), halftone, call)
     except NotFound:
-        return False
+        pass
+    try:
+        return clear_out(image, Newer(change.sequencer, halftone.digest), halftone, call)
+    except Overtaken as overtaken:
+        return settle(overtaken.entry, halftone, call)

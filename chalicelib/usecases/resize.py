@@ -3,52 +3,65 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
-from chalicelib.errors import ForbiddenBucket, InvalidRequest, UnknownVariant
-from chalicelib.identity import image_id
-from chalicelib.model import Record, RenderedVariant, ResizeOrder, Status, Variant, VariantSpec
-from chalicelib.pipelines import is_original
+from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, UnknownVariant
+from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
+from chalicelib.usecases.align import locations, take_in
 from chalicelib.usecases.announce import announce
-from chalicelib.usecases.ports import Checkpoint, Halftone, Location, StoredObject, now
-from chalicelib.usecases.produce import Place, by_pipeline, locations, produce
+from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since, StoredObject, now
+from chalicelib.usecases.produce import produce, store
+from chalicelib.usecases.settle import settle
+
+ATTEMPTS = 50
+PAUSE = 0.2
+"""Seconds between two looks at an image that another worker is busy with."""
+
+ABANDONED = timedelta(minutes=15)
+"""No function runs longer: work that began before that was given up."""
 
 
-def resize(order: ResizeOrder, halftone: Halftone, checkpoint: Checkpoint) -> Record:
-    """Make the variants that the order asks for, and return the record with them and the ones it had before.
+def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
+    """Make the variants that the order asks for, and return the record with them and the others that the image has.
 
-    Variants of an older version of the original, and ones that the new ones replace at another place, are removed.
-    Raises ForbiddenBucket, UnknownVariant, InvalidRequest, NotFound and whatever the original's bytes give cause for;
-    the record is not touched then.
+    An original whose present version is not in the record yet is taken in first, as its upload would be. Raises
+    ForbiddenBucket, UnknownVariant, InvalidRequest, NotFound, and whatever the original's bytes give cause for.
     """
     _check_buckets(order, halftone)
-    specs = _specs(order, halftone)
-    started = time.perf_counter()
-    with halftone.storage.open(order.bucket, order.key) as original:
-        stored = halftone.catalogue.get(image_id(order.bucket, order.key))
-        record = _record(order, original, stored, halftone)
-        made = produce(original, record, specs, _place(order, record, halftone), halftone, checkpoint)
-    before = stored.variants if stored else ()
-    kept = before if stored and stored.etag == made.etag else ()
-    variants = _merged(kept, made.variants)
-    halftone.storage.remove(locations(before) - locations(variants))
-    outcome = replace(
-        made, variants=variants, updated_at=now(), processing_ms=round(1000 * (time.perf_counter() - started))
-    )
-    halftone.catalogue.save(outcome, None)
-    announce(outcome, halftone)
-    return outcome
+    wanted = _wanted(order, halftone)
+    image = Image(order.bucket, order.key)
+    for _ in range(ATTEMPTS):
+        call.checkpoint()
+        entry = halftone.catalogue.get(image.id)  # before the object, so that the claim tells if it went since
+        with halftone.storage.open(image.bucket, image.key) as original:
+            try:
+                if entry is not None and _describes(entry, original, halftone):
+                    return _added(entry, original, image, wanted, halftone, call)
+                if entry is None or not _busy(entry):
+                    grounds = Since(entry.generation if entry else 0)
+                    record = _ready(take_in(original, image, grounds, halftone, call))
+                    if order.extra is None:
+                        return record
+                    continue
+            except Overtaken as overtaken:
+                settle(overtaken.entry, halftone, call)
+                continue
+        time.sleep(PAUSE)
+    raise CatalogueUnavailable("too much is happening to this image at once")
 
 
 def _check_buckets(order: ResizeOrder, halftone: Halftone) -> None:
-    for bucket in filter(None, (order.bucket, order.dest_bucket)):
+    for bucket in filter(None, (order.bucket, order.extra and order.extra.dest_bucket)):
         if bucket not in halftone.settings.allowed_buckets:
             raise ForbiddenBucket(f"bucket {bucket} is not on this stage's allow-list")
 
 
-def _specs(order: ResizeOrder, halftone: Halftone) -> Sequence[VariantSpec]:
-    if order.adhoc:
-        return (order.adhoc,)
-    named = {spec.name: spec for spec in halftone.pipeline.variants}
+def _wanted(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
+    named = {spec.name: Extra(spec=spec) for spec in halftone.pipeline.variants}
+    if order.extra:
+        if order.extra.spec.name in named:
+            raise InvalidRequest(f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name")
+        return (order.extra,)
     wanted = order.variants if order.variants is not None else tuple(named)
     for name in wanted:
         if name not in named:
@@ -56,39 +69,57 @@ def _specs(order: ResizeOrder, halftone: Halftone) -> Sequence[VariantSpec]:
     return [named[name] for name in dict.fromkeys(wanted)]
 
 
-def _record(order: ResizeOrder, original: StoredObject, stored: Record | None, halftone: Halftone) -> Record:
-    moment = now()
-    return Record(
-        image_id=image_id(order.bucket, order.key),
-        status=Status.PROCESSING,
-        bucket=order.bucket,
-        key=order.key,
-        etag=original.etag,
-        version_id=original.version_id,
-        pipeline=halftone.pipeline.name,
-        created_at=stored.created_at if stored else moment,
-        updated_at=moment,
-    )
+def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool:
+    """Tell whether the entry is settled for this version, under today's pipeline; raises what it failed with."""
+    record = entry.record
+    if record.etag != original.etag or entry.digest != halftone.digest or record.status is Status.PROCESSING:
+        return False
+    return _ready(record).status is Status.READY
 
 
-def _place(order: ResizeOrder, record: Record, halftone: Halftone) -> Place:
-    """Place variants where the order says, else where their specs say; never on an original."""
-    by_spec = by_pipeline(record, halftone)
+def _ready(record: Record) -> Record:
+    if record.error:
+        raise BY_CODE[record.error.code](record.error.message)
+    return record
 
-    def place(variant: RenderedVariant) -> Location:
-        bucket, key = by_spec(variant)
-        bucket, key = order.dest_bucket or bucket, order.dest_key or key
-        own = bucket == halftone.settings.source_bucket and is_original(halftone.pipeline.source, key)
-        if own or (bucket, key) == (order.bucket, order.key):
-            field = "dest_key" if order.dest_key else "dest_bucket"
-            raise InvalidRequest(
-                f"{field}: {key} in {bucket} is where originals are; choose another place", field=field
+
+def _busy(entry: Entry) -> bool:
+    return entry.record.status is Status.PROCESSING and entry.record.updated_at > now() - ABANDONED
+
+
+def _added(
+    entry: Entry, original: StoredObject, image: Image, wanted: Sequence[Extra], halftone: Halftone, call: Call
+) -> Record:
+    """Add variants to a settled entry, in the place of the ones with their names; raises Overtaken."""
+    started = time.perf_counter()
+    _, placed = produce(original, image, wanted, halftone, call)
+    entry = halftone.catalogue.extend(entry, delivery=call.delivery, places={location for _, location in placed})
+    while True:
+        made = store(placed, halftone)
+        variants = tuple(_by_name((*entry.record.variants, *made)).values())
+        halftone.storage.remove(locations(entry.record.variants) - locations(variants))
+        milliseconds = round(1000 * (time.perf_counter() - started))
+        record = replace(entry.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
+        named = {spec.name for spec in halftone.pipeline.variants}
+        extras = {extra.spec.name: extra for extra in (*_extras(entry), *wanted) if extra.spec.name not in named}
+        try:
+            halftone.catalogue.save(
+                entry, record, delivery=call.delivery, digest=halftone.digest, extras=tuple(extras.values())
             )
-        return bucket, key
+        except Overtaken as overtaken:
+            if not _describes(overtaken.entry, original, halftone):
+                raise
+            entry = overtaken.entry
+            if call.delivery in entry.claimants:
+                continue
+            record = entry.record  # the save had its effect, and only the answer was lost
+        announce(record, halftone)
+        return record
 
-    return place
+
+def _by_name(variants: Sequence[Variant]) -> dict[str, Variant]:
+    return {variant.name: variant for variant in variants}
 
 
-def _merged(kept: Sequence[Variant], made: Sequence[Variant]) -> tuple[Variant, ...]:
-    """Put new variants in the place of the ones with their names, and the others at the end."""
-    return tuple(({variant.name: variant for variant in kept} | {variant.name: variant for variant in made}).values())
+def _extras(entry: Entry) -> Sequence[Extra]:
+    return entry.extras if entry.extras_etag == entry.record.etag else ()

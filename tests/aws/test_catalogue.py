@@ -1,12 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 
 from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.aws.clients import client
 from chalicelib.errors import CatalogueUnavailable
-from chalicelib.model import Failure, OriginalInfo, Placeholder, Record, Status
+from chalicelib.model import Extra, Failure, Format, OriginalInfo, Placeholder, Record, Status, VariantSpec
+from chalicelib.usecases.ports import Newer, Overtaken, Since
 from tests.test_notices import SMALL
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -40,6 +41,8 @@ READY = replace(
     perceptual_hash="00ff",
     variants=(SMALL,),
 )
+PLACES = {("variants", "small/photo.jpg"), ("variants", "other/photo.jpg")}
+EXTRAS = (Extra(spec=VariantSpec(name="w7-webp", width=7, format=Format.WEBP), dest_key="here"),)
 
 
 @pytest.fixture
@@ -47,66 +50,147 @@ def catalogue(stage):  # noqa: ARG001 - the table
     return DynamoCatalogue("images")
 
 
+def claim(catalogue, grounds, *, delivery="one", record=RECORD, places=PLACES):
+    return catalogue.claim(record, grounds, delivery=delivery, places=places)
+
+
+def newer(sequencer, digest="digest"):
+    return Newer(sequencer, digest)
+
+
+def settle(catalogue, entry, *, delivery="one", record=READY, digest="digest", extras=()):
+    catalogue.save(entry, record, delivery=delivery, digest=digest, extras=extras)
+    return catalogue.get("id")
+
+
 def test_a_record_comes_back_as_it_was_saved(catalogue):
-    assert catalogue.save(READY, "01")
-    assert catalogue.get("id") == READY
-    assert catalogue.save(replace(READY, status=Status.FAILED, error=Failure(code="c", message="m")), "01")
-    assert catalogue.get("id").error == Failure(code="c", message="m")
+    entry = settle(catalogue, claim(catalogue, newer("01")), extras=EXTRAS)
+    assert (entry.record, entry.extras, entry.extras_etag, entry.digest) == (READY, EXTRAS, "abc", "digest")
+    failed = replace(READY, status=Status.FAILED, variants=(), error=Failure(code="c", message="m"))
+    assert settle(catalogue, entry, record=failed).record == failed
 
 
 def test_the_item_has_the_names_and_forms_of_the_design(catalogue):
-    catalogue.save(READY, "0aF")
-    item = boto3.resource("dynamodb").Table("images").get_item(Key={"image_id": "id"})["Item"]
-    assert item.pop("sequencer") == "0AF".rjust(64, "0")
-    assert set(item) == set(Record.__dataclass_fields__)
-    assert (item["status"], item["created_at"], item["processing_ms"]) == ("ready", "2026-01-02T03:04:05.678000Z", 12)
-    assert item["error"] is None
-    assert item["variants"][0]["content_type"] == "image/jpeg"
+    settle(catalogue, claim(catalogue, newer("0aF")))
+    item = client("dynamodb").get_item(TableName="images", Key={"image_id": {"S": "id"}})["Item"]
+    assert set(Record.__dataclass_fields__) <= set(item)
+    assert item["sequencer"] == {"S": "0AF".rjust(64, "0")}
+    assert (item["status"], item["processing_ms"]) == ({"S": "ready"}, {"N": "12"})
+    assert item["created_at"] == {"S": "2026-01-02T03:04:05.678000Z"}
+    assert item["error"] == {"NULL": True}
+    assert item["variants"]["L"][0]["M"]["content_type"] == {"S": "image/jpeg"}
 
 
 def test_what_is_not_there_is_none(catalogue):
     assert catalogue.get("nothing") is None
 
 
+def test_a_claim_says_who_works_and_where_before_anything_is_written(catalogue):
+    entry = claim(catalogue, newer("01"))
+    assert (entry.owner, entry.claimants, entry.places, entry.generation) == ("one", {"one"}, PLACES, 1)
+    assert catalogue.get("id") == entry
+
+
 def test_a_claim_keeps_when_it_began_and_what_is_in_the_buckets(catalogue):
-    catalogue.save(READY, "01")
+    settle(catalogue, claim(catalogue, newer("01")))
     later = replace(RECORD, etag="new", created_at=MOMENT.replace(year=2027), updated_at=MOMENT.replace(year=2027))
-    claimed = catalogue.claim(later, "02")
-    assert claimed == replace(later, created_at=MOMENT, variants=(SMALL,))
-    assert catalogue.get("id") == claimed
+    entry = claim(catalogue, newer("02"), record=later, places=())
+    assert entry.record == replace(later, created_at=MOMENT, variants=(SMALL,))
 
 
 @pytest.mark.parametrize(
-    ("stored", "status", "sequencer", "claimed"),
+    ("stored", "status", "sequencer", "digest", "claimed"),
     [
-        ("0A", Status.READY, "0B", True),
-        ("0A", Status.READY, "0A", False),
-        ("0A", Status.FAILED, "0A", False),
-        ("0A", Status.PROCESSING, "0A", True),
-        ("0A", Status.READY, "09", False),
-        ("FF", Status.READY, "100", True),
-        ("100", Status.READY, "FF", False),
-        ("0a", Status.READY, "0B", True),
-        ("0A", Status.READY, None, True),
-        (None, Status.READY, "01", True),
+        ("0A", Status.READY, "0B", "digest", True),
+        ("0A", Status.READY, "0A", "digest", False),
+        ("0A", Status.READY, "0A", "another", True),
+        ("0A", Status.FAILED, "0A", "digest", False),
+        ("0A", Status.PROCESSING, "0A", "digest", True),
+        ("0A", Status.READY, "09", "another", False),
+        ("0A", Status.PROCESSING, "09", "digest", False),
+        ("FF", Status.READY, "100", "digest", True),
+        ("100", Status.READY, "FF", "digest", False),
+        ("0a", Status.READY, "0B", "digest", True),
     ],
 )
-def test_who_may_claim(catalogue, stored, status, sequencer, claimed):
-    catalogue.save(replace(READY, status=status), stored)
-    assert (catalogue.claim(RECORD, sequencer) is not None) is claimed
+def test_which_changes_are_grounds_for_a_claim(catalogue, stored, status, sequencer, digest, claimed):
+    settle(catalogue, claim(catalogue, newer(stored)), record=replace(READY, status=status))
+    if claimed:
+        assert claim(catalogue, newer(sequencer, digest)).record.status is Status.PROCESSING
+    else:
+        with pytest.raises(Overtaken) as caught:
+            claim(catalogue, newer(sequencer, digest))
+        assert caught.value.entry == catalogue.get("id")
 
 
-@pytest.mark.parametrize(("sequencer", "saved"), [("01", False), ("02", True), ("03", True), (None, True)])
-def test_who_may_save(catalogue, sequencer, saved):
-    catalogue.claim(RECORD, "02")
-    assert catalogue.save(READY, sequencer) is saved
-    assert (catalogue.get("id").status is Status.READY) is saved
+def test_any_change_is_newer_than_none(catalogue):
+    settle(catalogue, claim(catalogue, Since(0)))
+    assert claim(catalogue, newer("01")).sequencer == "01".rjust(64, "0")
 
 
-def test_a_save_without_sequencer_leaves_the_order_alone(catalogue):
-    catalogue.claim(RECORD, "02")
-    catalogue.save(READY, None)
-    assert not catalogue.save(READY, "01")
+def test_a_claim_since_a_generation_holds_only_while_it_lasts(catalogue):
+    entry = claim(catalogue, Since(0))
+    with pytest.raises(Overtaken):
+        claim(catalogue, Since(0))
+    assert claim(catalogue, Since(entry.generation)).generation == entry.generation + 1
+    with pytest.raises(Overtaken):
+        claim(catalogue, Since(entry.generation))
+
+
+def test_a_save_holds_only_if_nothing_was_claimed_since(catalogue):
+    first = claim(catalogue, newer("01"), delivery="one")
+    second = claim(catalogue, newer("02"), delivery="two")
+    with pytest.raises(Overtaken) as caught:
+        settle(catalogue, first)
+    assert caught.value.entry == second
+    assert settle(catalogue, second, delivery="two").record == READY
+    with pytest.raises(Overtaken):
+        settle(catalogue, second, delivery="two")
+
+
+def test_places_are_forgotten_when_nobody_can_write_to_them_any_more(catalogue):
+    claim(catalogue, newer("01"), delivery="one")
+    entry = settle(catalogue, claim(catalogue, newer("02"), delivery="two", places=()), delivery="two")
+    assert (entry.claimants, entry.places) == ({"one"}, PLACES)
+    catalogue.leave(entry, delivery="one")
+    entry = settle(catalogue, claim(catalogue, newer("03"), delivery="three"), delivery="three")
+    assert (entry.claimants, entry.places) == (frozenset(), {("variants", "small/photo.jpg")})
+    deleted = replace(READY, status=Status.DELETED, variants=())
+    entry = settle(catalogue, claim(catalogue, newer("04"), delivery="four"), delivery="four", record=deleted)
+    assert entry.places == frozenset()
+
+
+def test_disturbing_overtakes_who_is_at_work_and_nobody_else(catalogue):
+    claim(catalogue, newer("01"), delivery="one")
+    working = claim(catalogue, newer("02"), delivery="two")
+    catalogue.disturb(working, delivery="one")
+    with pytest.raises(Overtaken) as caught:
+        settle(catalogue, working, delivery="two")
+    disturbed = caught.value.entry
+    assert (disturbed.owner, disturbed.claimants, disturbed.record.status) == ("two", {"two"}, Status.PROCESSING)
+    at_rest = settle(catalogue, disturbed, delivery="two")
+    with pytest.raises(Overtaken):
+        catalogue.disturb(at_rest, delivery="one")
+
+
+def test_extending_leaves_a_settled_entry_as_it_is(catalogue):
+    at_rest = settle(catalogue, claim(catalogue, newer("01")))
+    entry = catalogue.extend(at_rest, delivery="two", places={("variants", "more")})
+    assert (entry.record, entry.owner, entry.claimants) == (READY, "one", {"two"})
+    assert entry.places == at_rest.places | {("variants", "more")}
+    with pytest.raises(Overtaken):
+        catalogue.extend(at_rest, delivery="two", places=())
+    working = claim(catalogue, newer("02"))
+    with pytest.raises(Overtaken):
+        catalogue.extend(working, delivery="two", places=())
+
+
+def test_a_seal_hides_who_settled_an_entry(catalogue):
+    settle(catalogue, claim(catalogue, newer("01")))
+    catalogue.seal("id", delivery="somebody else")
+    assert catalogue.get("id").owner == "one"
+    catalogue.seal("id", delivery="one")
+    assert catalogue.get("id").owner == ""
 
 
 @pytest.mark.usefixtures("stage")

@@ -39,7 +39,14 @@ def test_some_variants(deployed: Deployed) -> None:
     order = {"bucket": deployed.dest, "key": "handmade/one.jpg", "variants": ["thumbnail"]}
     status, _, record = deployed.request("/resize", order)
     assert status == 200, record
-    assert set(named(record)) == {"thumbnail"}
+    assert set(named(record)) == {"thumbnail", "medium", "large"}, (
+        "what nobody knew is taken in first, as its upload is"
+    )
+    deployed.s3.delete_object(Bucket=deployed.dest, Key=named(record)["thumbnail"]["key"])
+    _, _, again = deployed.request("/resize", order)
+    thumbnail = named(again)["thumbnail"]
+    assert set(named(again)) == set(named(record))
+    assert deployed.s3.head_object(Bucket=deployed.dest, Key=thumbnail["key"])["ETag"] == f'"{thumbnail["etag"]}"'
 
 
 def test_an_ad_hoc_variant_joins_the_record(deployed: Deployed, photo: dict[str, str]) -> None:
