@@ -1,0 +1,330 @@
+"""The proof: whatever happens to uploads, events, workers and calls, in the end everything is as it should be.
+
+Hypothesis plays histories against the real use cases and adapters; then all events are delivered until each has been
+dealt with, and the invariant is checked. `make histories N=10000` plays more of them than the suite does.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from random import Random
+from typing import Any, Self
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from chalicelib import orders, pipelines
+from chalicelib.aws import catalogue, storage, topic
+from chalicelib.errors import CorruptImage, PermanentError, TransientError
+from chalicelib.identity import image_id
+from chalicelib.model import (
+    Completion,
+    Format,
+    Limits,
+    OriginalInfo,
+    Pipeline,
+    Placeholder,
+    RenderedVariant,
+    Rendering,
+    Source,
+    Status,
+    StorageChange,
+    VariantSpec,
+)
+from chalicelib.settings import Settings
+from chalicelib.usecases import produce, resize
+from chalicelib.usecases.follow import follow
+from chalicelib.usecases.ports import Call, Halftone
+from tests.histories.world import DEST, SOURCE, Crash, Fault, Stored, World
+
+KEYS = ("a.jpg",)
+CONTENTS = (b"one", b"one", b"two", b"two", b"bad")
+PIPELINES = tuple(
+    Pipeline(name="p", source=Source(), variants=tuple(VariantSpec(name=name, width=width) for name, width in sizes))
+    for sizes in (
+        (("small", 10), ("large", 100)),
+        (("small", 20), ("medium", 50)),
+        (("large", 100),),
+    )
+)
+ORDERS: tuple[dict[str, Any], ...] = ({"width": 7}, {"width": 8, "format": "webp"}, {"variants": ["large"]}, {})
+STEPS_TO_REST = 20_000
+
+
+def rendered(data: bytes, spec: VariantSpec) -> RenderedVariant:
+    return RenderedVariant(
+        spec=spec,
+        data=f"{spec.name} {spec.width} of ".encode() + data,
+        format=spec.format or Format.JPEG,
+        content_type="image/jpeg",
+        width=1,
+        height=1,
+    )
+
+
+def render(data: bytes, specs: Sequence[VariantSpec], *, limits: Limits, checkpoint: Callable[[], None]) -> Rendering:
+    """Stand in for the imaging core, which has nothing to do with the order of events, and takes its time."""
+    del limits
+    checkpoint()
+    if data == b"bad":
+        raise CorruptImage("bad")
+    info = OriginalInfo(
+        format="jpeg", width=1, height=1, bytes=len(data), frames=1, mode="RGB", has_alpha=False, orientation=1, exif={}
+    )
+    return Rendering(
+        original=info,
+        placeholder=Placeholder(thumbhash="", dominant_color="#000000"),
+        perceptual_hash="0",
+        variants=tuple(rendered(data, spec) for spec in specs),
+    )
+
+
+class OneByOne:
+    """A pool that keeps to the order, so that a history can be played again."""
+
+    def __init__(self, max_workers: int) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        return map(function, items)
+
+
+@dataclass
+class Delivery:
+    """An event on its way; retries share its name."""
+
+    name: str
+    change: StorageChange
+    pipeline: int | None = None
+
+
+@dataclass
+class Request:
+    """A client that asks until it is answered."""
+
+    name: str
+    key: str
+    order: int
+
+
+class Histories(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.names = count()
+        self.sequencers = count(1)
+        self.pipeline = 0
+        self.pending: list[Delivery] = []
+        self.delivered: list[Delivery] = []
+        self.requests: list[Request] = []
+        self.asked: dict[str, set[str]] = {key: set() for key in KEYS}
+        self.owed: dict[str, set[str]] = {key: set() for key in KEYS}
+        self.known: set[str] = set()
+        self.patch = pytest.MonkeyPatch()
+        for module in (catalogue, storage, topic):
+            self.patch.setattr(module, "client", self.world.client)
+        self.patch.setattr(produce, "render", render)
+        self.patch.setattr(produce, "ThreadPoolExecutor", OneByOne)
+        self.patch.setattr(f"{resize.__name__}.time.sleep", self.world.pause)
+        self.halftones = [self.wired(pipeline) for pipeline in PIPELINES]
+
+    def wired(self, pipeline: Pipeline) -> Halftone:
+        names = Settings(
+            source_bucket=SOURCE,
+            dest_bucket=DEST,
+            images_table="images",
+            completions_topic_arn="topic",
+            pipeline="p",
+            event_bus="default",
+            allowed_buckets=frozenset({SOURCE, DEST}),
+            limits=Limits(),
+        )
+        return Halftone(
+            settings=names,
+            pipeline=pipeline,
+            digest=pipelines.digest(pipeline),
+            storage=storage.S3Storage(),
+            catalogue=catalogue.DynamoCatalogue("images"),
+            completions=topic.SnsCompletions("topic"),
+            targets=(),
+        )
+
+    @initialize(seed=st.integers(0, 2**32))
+    def begin(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    # --- what people do
+
+    @rule(key=st.sampled_from(KEYS), content=st.sampled_from(CONTENTS))
+    def upload(self, key: str, content: bytes) -> None:
+        self.world.buckets[SOURCE][key] = Stored(content)
+        self.changed("created", key)
+
+    @precondition(lambda self: self.world.buckets[SOURCE])
+    @rule(key=st.sampled_from(KEYS))
+    def delete(self, key: str) -> None:
+        if self.world.buckets[SOURCE].pop(key, None):
+            self.changed("removed", key)
+
+    def changed(self, kind: Any, key: str) -> None:
+        self.owed[key] = set()
+        self.known.add(key)
+        change = StorageChange(kind=kind, bucket=SOURCE, key=key, sequencer=f"{next(self.sequencers):X}")
+        self.pending.append(Delivery(f"d{next(self.names)}", change))
+
+    @rule(key=st.sampled_from(KEYS), order=st.integers(0, len(ORDERS) - 1))
+    def ask(self, key: str, order: int) -> None:
+        self.request(Request(f"r{next(self.names)}", key, order))
+
+    @rule(pipeline=st.integers(0, len(PIPELINES) - 1))
+    def deploy(self, pipeline: int) -> None:
+        self.pipeline = pipeline
+
+    # --- what S3 and Lambda do
+
+    @precondition(lambda self: self.pending)
+    @rule(most=st.integers(1, 4))
+    def deliver(self, most: int) -> None:
+        for _ in range(min(most, len(self.pending))):
+            self.deliver_one()
+
+    def deliver_one(self) -> None:
+        delivery = self.pending.pop(self.random.randrange(len(self.pending)))
+        self.delivered.append(delivery)
+        halftone = self.halftones[self.pipeline]
+        call = Call(delivery.name, lambda: None)
+
+        def failed(error: BaseException) -> None:
+            if not isinstance(error, TransientError | Crash):
+                raise error
+            self.pending.append(delivery)
+
+        self.world.start(delivery.name, lambda: follow([delivery.change], halftone, call), lambda _: None, failed)
+
+    @precondition(lambda self: self.delivered)
+    @rule(which=st.integers(0, 99))
+    def duplicate(self, which: int) -> None:
+        original = self.delivered[which % len(self.delivered)]
+        self.pending.append(replace(original, name=f"d{next(self.names)}"))
+
+    @precondition(lambda self: self.world.workers)
+    @rule(times=st.integers(5, 80), trouble=st.sampled_from((0.0, 0.1, 0.3)))
+    def work(self, times: int, trouble: float) -> None:
+        """Let the workers go on, now this one and now that one, with a fault in `trouble` of their calls."""
+        for _ in range(times):
+            if self.world.workers:
+                fault = self.random.choice(list(Fault)) if self.random.random() < trouble else Fault.NONE
+                self.world.go_on(self.random.choice(self.world.workers), fault)
+
+    def request(self, request: Request) -> None:
+        halftone = self.halftones[self.pipeline]
+        order = orders.parse({"bucket": SOURCE, "key": request.key, **ORDERS[request.order]})
+        call = Call(request.name, lambda: None)
+
+        def done(record: Any) -> None:
+            stored = self.world.buckets[SOURCE].get(request.key)
+            if order.extra and stored and record.etag == stored.etag:
+                self.owed[request.key].add(order.extra.spec.name)
+
+        def failed(error: BaseException) -> None:
+            if isinstance(error, PermanentError):
+                return
+            if not isinstance(error, TransientError | Crash):
+                raise error
+            self.requests.append(replace(request, name=f"r{next(self.names)}"))
+
+        if order.extra:
+            self.asked[request.key].add(order.extra.spec.name)
+        self.world.start(request.name, lambda: resize.resize(order, halftone, call), done, failed)
+
+    # --- how it ends
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+            for key in KEYS:
+                self.check(key)
+        finally:
+            self.patch.undo()
+
+    def come_to_rest(self) -> None:
+        """Deliver and work off everything, without faults; then reprocess, as one does after a new pipeline."""
+        self.work_off()
+        for key in sorted(self.known):
+            change = StorageChange(kind="created", bucket=SOURCE, key=key)
+            self.pending.append(Delivery(f"d{next(self.names)}", change))
+        self.work_off()
+
+    def work_off(self) -> None:
+        for _ in range(STEPS_TO_REST):
+            workers = len(self.world.workers)
+            if self.pending and (not workers or self.random.random() < 0.2):
+                self.deliver_one()
+            elif workers:
+                self.world.go_on(self.random.choice(self.world.workers), Fault.NONE)
+            elif self.requests:
+                self.patch.setattr(resize, "ABANDONED", timedelta(days=-1))
+                self.request(self.requests.pop())
+            else:
+                return
+        raise AssertionError("it does not come to rest")
+
+    def check(self, key: str) -> None:
+        """The invariant, for one key."""
+        stored = self.world.buckets[SOURCE].get(key)
+        there = {name: item.data for name, item in self.world.buckets[DEST].items() if key in name}
+        entry = self.halftones[self.pipeline].catalogue.get(image_id(SOURCE, key))
+        completions = [self.completion(message) for message in self.world.published]
+        completions = [completion for completion in completions if completion.key == key]
+        if entry is None:
+            assert key not in self.known
+            assert not there
+            assert not completions
+            return
+        record = entry.record
+        assert record.status is not Status.PROCESSING
+        assert {variant.key for variant in record.variants} == set(there)
+        if stored is None:
+            assert record.status is Status.DELETED
+            assert not there
+        else:
+            assert record.etag == stored.etag
+            assert entry.digest == self.halftones[self.pipeline].digest
+            assert record.status is (Status.FAILED if stored.data == b"bad" else Status.READY)
+        if stored and record.status is Status.READY:
+            specs = {spec.name: spec for spec in PIPELINES[self.pipeline].variants}
+            extras = {extra.spec.name: extra.spec for extra in entry.extras}
+            assert {variant.name for variant in record.variants} == set(specs) | set(extras)
+            assert self.owed[key] <= set(extras) <= self.asked[key]
+            for variant in record.variants:
+                made = rendered(stored.data, (specs | extras)[variant.name])
+                assert there[variant.key] == made.data
+                assert variant.etag == self.world.buckets[DEST][variant.key].etag
+        states = [self.state(item) for item in self.world.settled if item["key"]["S"] == key]
+        said = [(c.status, c.variants, c.error) for c in completions]
+        assert all(state in states for state in said)
+        assert (record.status, record.variants, record.error) in said or record.status is Status.DELETED
+
+    def completion(self, message: dict[str, Any]) -> Completion:
+        return msgspec.json.decode(json.loads(message["Message"])["default"], type=Completion)
+
+    def state(self, item: dict[str, Any]) -> Any:
+        record = catalogue._entry(item).record  # noqa: SLF001 - the adapter's own reading of what it wrote
+        return record.status, record.variants, record.error
+
+
+Histories.TestCase.settings = settings(
+    max_examples=int(os.environ.get("HISTORIES", "60")),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+test_histories = Histories.TestCase
