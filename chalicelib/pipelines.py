@@ -38,6 +38,7 @@ _VARIANT_FIELDS: dict[str, Any] = {
     "format": FormatName,
     "quality": Quality,
     "lossless": bool,
+    "progressive": bool,
     "max_bytes": Annotated[int, msgspec.Meta(ge=1)],
     "metadata": Metadata,
     "gps": bool,
