@@ -7,11 +7,12 @@ from chalice.app import Chalice, ConvertToMiddleware, Response, S3Event, SNSEven
 
 from chalicelib import events, settings
 from chalicelib.http import problems, requests, views
-from chalicelib.usecases.fan_out import fan_out
+from chalicelib.usecases.fan_out import deliver_again, fan_out
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.look_up import look_up
 from chalicelib.usecases.resize import resize
-from chalicelib.wiring import call, halftone
+from chalicelib.usecases.restore import restore
+from chalicelib.wiring import call, halftone, outlets
 
 app = Chalice(app_name="halftone", configure_logs=False)
 app.register_middleware(ConvertToMiddleware(Logger(logger_name="halftone").inject_lambda_context))
@@ -25,17 +26,32 @@ class StorageEvent(S3Event):
     def _extract_attributes(self, event_dict: dict[str, Any]) -> None: ...
 
 
-@app.on_s3_event(bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
+@app.on_s3_event(
+    bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
+)
 def on_upload(event: S3Event) -> dict[str, int]:
     return follow(events.storage_changes(event.to_dict()), halftone(), call(event.context))
 
 
 on_upload.event_class = StorageEvent
 
+if triggers.guarded_bucket:
+
+    @app.on_s3_event(bucket=triggers.guarded_bucket, events=["s3:ObjectCreated:*"])
+    def on_destination(event: S3Event) -> dict[str, Any]:
+        return events.restore_result(restore(events.storage_changes(event.to_dict()), halftone()))
+
+    on_destination.event_class = StorageEvent
+
 
 @app.on_sns_message(topic=triggers.completions_topic)
 def on_completion(event: SNSEvent) -> None:
-    fan_out(events.completions(event.to_dict()), halftone().targets)
+    fan_out(events.announcements(event.to_dict()), outlets())
+
+
+@app.lambda_function()
+def redeliver(event: dict[str, Any], _context: Any) -> None:
+    deliver_again(events.handover(event), outlets())
 
 
 @app.lambda_function()

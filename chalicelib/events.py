@@ -1,14 +1,14 @@
 """AWS event dictionaries become the model: the only code that indexes them."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
 import msgspec
 
 from chalicelib import orders
-from chalicelib.model import Completion, Record, ResizeOrder, StorageChange
+from chalicelib.model import Announcement, Completion, Handover, Record, ResizeOrder, Restoration, StorageChange
 
 log = logging.getLogger("halftone.events")
 
@@ -36,18 +36,39 @@ def _changes(records: list[dict[str, Any]]) -> Iterator[StorageChange]:
         if not name.startswith(("ObjectCreated:", *_REMOVALS)):
             log.warning("Left out an S3 record of another kind", extra={"event_name": name})
             continue
-        item = record["s3"]["object"]
-        yield StorageChange(
-            kind="removed" if name.startswith(_REMOVALS) else "created",
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(item["key"]),
-            sequencer=item.get("sequencer", ""),
+        try:
+            item = record["s3"]["object"]
+            yield StorageChange(
+                kind="removed" if name.startswith(_REMOVALS) else "created",
+                bucket=record["s3"]["bucket"]["name"],
+                key=unquote_plus(item["key"]),
+                sequencer=item.get("sequencer", ""),
+            )
+        except (KeyError, TypeError, AttributeError):
+            log.warning("Left out an S3 record without bucket or key", extra={"event_name": name})
+
+
+def announcements(event: Mapping[str, Any]) -> list[Announcement]:
+    """List the completions that an SNS event carries, each with the URL that is told of it, if there is one."""
+    messages = [record["Sns"] for record in event.get("Records", [])]
+    return [
+        Announcement(
+            completion=msgspec.json.decode(message["Message"], type=Completion),
+            callback_url=message.get("MessageAttributes", {}).get("callback_url", {}).get("Value"),
         )
+        for message in messages
+    ]
 
 
-def completions(event: Mapping[str, Any]) -> list[Completion]:
-    """List the completions that an SNS event carries."""
-    return [msgspec.json.decode(record["Sns"]["Message"], type=Completion) for record in event.get("Records", [])]
+def handover(event: Mapping[str, Any]) -> Handover:
+    """Read the input of `redeliver`, as `on_completion` wrote it."""
+    return msgspec.convert(event, Handover)
+
+
+def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
+    """Say what the restore guard did: in words (S3 sends one object at a time), and for each object."""
+    words = dict.fromkeys(restoration.message for restoration in restorations)
+    return {"message": "; ".join(words) or "nothing to do", "objects": msgspec.to_builtins(restorations)}
 
 
 def resize_order(task: Mapping[str, Any]) -> ResizeOrder:

@@ -112,12 +112,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """What to do when somebody puts an object of their own among the variants.
+
+    The original `origin` + its key is copied to `target` + its key, all in the source bucket.
+    """
+
+    origin: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The variants of an upload."""
+    """The variants of an upload; `restore` of None leaves objects alone that others put among them."""
 
     name: str
     source: Source
     variants: tuple[VariantSpec, ...]
+    restore: Restore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +271,21 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A completion on its way; `callback_url` is whom the caller who caused it wants told, besides everybody else."""
+
+    completion: Completion
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover(Announcement):
+    """An announcement that one target, by its name, has not had yet."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StorageChange:
     """S3 says that an object came or went.
 
@@ -285,10 +312,22 @@ class Extra:
 class ResizeOrder:
     """What a caller wants made of one original, now.
 
-    `variants` names specs of the pipeline, None is all of them; `extra` is an ad-hoc variant instead.
+    `variants` names specs of the pipeline, None is all of them; `extra` is an ad-hoc variant instead. `callback_url`
+    is told of every completion that the order causes.
     """
 
     bucket: str
     key: str
     variants: tuple[str, ...] | None = None
     extra: Extra | None = None
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What became of an object in the destination bucket; `restored_to` is a key of the source bucket."""
+
+    message: str
+    bucket: str
+    key: str
+    restored_to: str | None = None

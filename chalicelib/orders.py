@@ -1,5 +1,6 @@
 """A JSON request to resize, from HTTP or from Step Functions, becomes a `ResizeOrder`."""
 
+import hashlib
 import re
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import msgspec
 from chalicelib.errors import InvalidRequest
 from chalicelib.model import Extra, Fit, ResizeOrder, VariantSpec
 from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box, output_format
+from chalicelib.webhooks import policy
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
@@ -28,6 +30,7 @@ class ResizeRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
     quality: Quality | None = None
     dest_bucket: Bucket | None = None
     dest_key: Key | None = None
+    callback_url: str | None = None
 
 
 def parse(document: object) -> ResizeOrder:
@@ -47,11 +50,17 @@ def parse(document: object) -> ResizeOrder:
     for name in ("dest_bucket", "dest_key"):
         if getattr(request, name) and spec is None:
             raise InvalidRequest(f"{name}: expected only with width, height, fit, format or quality", field=name)
+    if request.callback_url is not None:
+        try:
+            policy.endpoint(request.callback_url)
+        except ValueError as error:
+            raise InvalidRequest(f"callback_url: {error}", field="callback_url") from None
     return ResizeOrder(
         bucket=request.bucket,
         key=request.key,
         variants=request.variants,
         extra=Extra(spec=spec, dest_bucket=request.dest_bucket, dest_key=request.dest_key) if spec else None,
+        callback_url=request.callback_url,
     )
 
 
@@ -67,6 +76,9 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
     name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
     if not name:
         return None
+    if request.dest_bucket or request.dest_key:
+        place = f"{request.dest_bucket or ''}/{request.dest_key or ''}"
+        name += f"-to-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
     fit = request.fit or Fit.INSIDE
     if needs_box(fit) and (request.width is None or request.height is None):
         missing = "width" if request.width is None else "height"

@@ -11,7 +11,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import Fit, Format, Limits, Metadata, Pipeline, Position, Source, VariantSpec, Watermark
+from chalicelib.model import (
+    Fit,
+    Format,
+    Limits,
+    Metadata,
+    Pipeline,
+    Position,
+    Restore,
+    Source,
+    VariantSpec,
+    Watermark,
+)
 
 PIPELINES = Path(__file__).parent / "pipelines"
 MAX_KEY_BYTES = 1024
@@ -51,6 +62,7 @@ _WATERMARK_FIELDS: dict[str, Any] = {
     "opacity": Annotated[float, msgspec.Meta(ge=0, le=1)],
     "scale": Annotated[float, msgspec.Meta(gt=0, le=1)],
 }
+_RESTORE_FIELDS: dict[str, Any] = {"from": str, "to": Annotated[str, msgspec.Meta(min_length=1)]}
 _KEY_FIELD = re.compile(r"\{(\w*)\}")
 _KEY_FIELDS = frozenset({"key", "path", "name", "stem", "ext", "variant", "image_id"})
 
@@ -76,8 +88,8 @@ def load(name_or_path: str) -> Pipeline:
 
 def parse(document: Mapping[str, Any], *, name: str, folder: Path) -> Pipeline:
     """Turn a TOML document into a Pipeline; watermark images are read from `folder`. Raises PipelineError."""
-    unknown = document.keys() - {"source", "variants"}
-    problems = [f"{table}: unknown table, expected source or variants" for table in sorted(unknown)]
+    unknown = document.keys() - {"source", "variants", "restore"}
+    problems = [f"{table}: unknown table, expected source, variants or restore" for table in sorted(unknown)]
     source = Source(**_fields(document.get("source", {}), _SOURCE_FIELDS, "source", problems))
     tables = document.get("variants")
     if not isinstance(tables, Mapping) or not tables:
@@ -85,14 +97,15 @@ def parse(document: Mapping[str, Any], *, name: str, folder: Path) -> Pipeline:
         tables = {}
     variants = tuple(_variant(key, table, folder, problems) for key, table in tables.items())
     problems.extend(_conflicts(source, variants))
+    restore = _restore(document["restore"], source, problems) if "restore" in document else None
     if problems:
         raise PipelineError("\n".join([f"{name}.toml:", *(f"  {problem}" for problem in problems)]))
-    return Pipeline(name=name, source=source, variants=variants)
+    return Pipeline(name=name, source=source, variants=variants, restore=restore)
 
 
-def digest(pipeline: Pipeline) -> str:
-    """Tell a pipeline from every other: the same digest means the same variants."""
-    return hashlib.sha256(repr(pipeline).encode()).hexdigest()[:32]
+def digest(pipeline: Pipeline, limits: Limits) -> str:
+    """Tell a stage's ways from all others: the same digest means the same outcome for the same original."""
+    return hashlib.sha256(repr((pipeline, limits)).encode()).hexdigest()[:32]
 
 
 def needs_box(fit: Fit) -> bool:
@@ -139,6 +152,17 @@ def variant_key(spec: VariantSpec, original_key: str, *, image_id: str, extensio
     return key
 
 
+def could_be(spec: VariantSpec, key: str) -> bool:
+    """Tell whether a key could be that of this variant of some original.
+
+    >>> could_be(VariantSpec(name="small", key="{variant}/{key}"), "small/a.jpg")
+    True
+    """
+    literals = _KEY_FIELD.sub("\0", spec.key.replace("{variant}", spec.name)).split("\0")
+    pattern = ".*".join(re.escape(literal) for literal in literals)
+    return any(re.fullmatch(pattern, text, re.DOTALL) for text in (key, f"/{key}"))  # an empty {path} leaves no slash
+
+
 def _variant(name: str, table: object, folder: Path, problems: list[str]) -> VariantSpec:
     path = f"variants.{name}"
     _converted(name, VariantName, path, problems)
@@ -172,6 +196,23 @@ def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> W
     except OSError as error:
         problems.append(f"{path}.image: {file} cannot be read: {error.strerror}")
         return None
+
+
+def _restore(table: object, source: Source, problems: list[str]) -> Restore | None:
+    """Read what is restored to where: never to where it would be an original and trigger the pipeline."""
+    fields = _fields(table, _RESTORE_FIELDS, "restore", problems)
+    missing = [name for name in _RESTORE_FIELDS if isinstance(table, Mapping) and name not in table]
+    problems.extend(f"restore.{name}: expected the beginning of a key, such as a folder/" for name in missing)
+    if fields.keys() != _RESTORE_FIELDS.keys():
+        return None
+    if fields["from"] == fields["to"]:
+        problems.append("restore.to: expected another place than restore.from")
+    if not _outside(source, fields["to"]):
+        problems.append(
+            f"restore.to: {fields['to']} in the source bucket would count as an original, and be processed again; "
+            "begin it with a folder that source.exclude names"
+        )
+    return Restore(origin=fields["from"], target=fields["to"])
 
 
 def _fields(table: object, types: Mapping[str, Any], path: str, problems: list[str]) -> dict[str, Any]:

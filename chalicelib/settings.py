@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from chalicelib import pipelines
 from chalicelib.model import Limits
+from chalicelib.webhooks import message, policy
 
 
 class SettingsError(Exception):
@@ -12,10 +14,20 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """Which URLs hear of every completion, which hosts callers may name in theirs, and the secret that signs."""
+
+    urls: tuple[str, ...] = ()
+    hosts: frozenset[str] = frozenset()
+    secret: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How one stage is set up.
 
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
+    `redeliver_function`: the function beside this one that tries a fan-out target again.
     """
 
     source_bucket: str
@@ -26,24 +38,38 @@ class Settings:
     event_bus: str
     allowed_buckets: frozenset[str]
     limits: Limits
+    webhooks: Webhooks
+    redeliver_function: str
 
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """What has to be known when `app.py` is imported: where its event handlers listen."""
+    """What has to be known when `app.py` is imported: where its event handlers listen.
+
+    `guarded_bucket` is the destination bucket if the pipeline restores originals, and None if it does not.
+    """
 
     source_bucket: str
     completions_topic: str
+    guarded_bucket: str | None
 
 
 def triggers(environ: Mapping[str, str] = os.environ) -> Triggers:
-    """Read the two names that the decorators of `app.py` need.
+    """Read what the decorators of `app.py` need; the pipeline file is read where PIPELINE names one.
 
-    Only the Chalice CLI acts on them, so only there a missing one is an error; a plain import works without any.
+    Only the Chalice CLI acts on it, so only there a missing name is an error; a plain import works without any.
     """
-    if environ.get("AWS_CHALICE_CLI_MODE") == "true":
-        load(environ)
-    return Triggers(environ.get("SOURCE_BUCKET", "unset"), environ.get("COMPLETIONS_TOPIC_ARN", "unset"))
+    deploying = environ.get("AWS_CHALICE_CLI_MODE") == "true"
+    stage = load(environ) if deploying else None
+    name = environ.get("PIPELINE")
+    guarded = bool(name and pipelines.load(name).restore)
+    if guarded and stage and stage.source_bucket == stage.dest_bucket:
+        raise SettingsError(f"DEST_BUCKET: expected another bucket than SOURCE_BUCKET, as pipeline {name} restores")
+    return Triggers(
+        source_bucket=environ.get("SOURCE_BUCKET", "unset"),
+        completions_topic=environ.get("COMPLETIONS_TOPIC_ARN", "unset"),
+        guarded_bucket=environ.get("DEST_BUCKET", "unset") if guarded else None,
+    )
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -74,6 +100,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_pixels=positive("MAX_PIXELS", Limits().max_pixels),
         max_frames=positive("MAX_FRAMES", Limits().max_frames),
     )
+    webhooks = _webhooks(environ, problems)
     if problems:
         raise SettingsError("\n".join(["The stage's environment is incomplete or wrong:", *problems]))
     return Settings(
@@ -85,7 +112,39 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         event_bus=environ.get("EVENT_BUS") or "default",
         allowed_buckets=frozenset({source_bucket, dest_bucket, *_names(environ.get("ALLOWED_BUCKETS", ""))}),
         limits=limits,
+        webhooks=webhooks,
+        redeliver_function=environ.get("AWS_LAMBDA_FUNCTION_NAME", "").removesuffix("on_completion") + "redeliver",
     )
+
+
+def _webhooks(environ: Mapping[str, str], problems: list[str]) -> Webhooks:
+    """Read the settings of webhooks; a URL is called by its number, because it may hold a secret."""
+    urls = tuple(_names(environ.get("WEBHOOK_URLS", "")))
+    own = {}
+    for number, url in enumerate(urls, start=1):
+        try:
+            own[policy.endpoint(url).host] = number
+        except ValueError as error:
+            problems.append(f"WEBHOOK_URLS: number {number}: {error}")
+    hosts = frozenset(_names(environ.get("WEBHOOK_HOSTS", ""))) or frozenset(own)
+    problems.extend(
+        f"WEBHOOK_HOSTS: expected host names in lower case, or .example.com for all below it, got {host!r}"
+        for host in sorted(hosts)
+        if not policy.is_host(host.removeprefix("."))
+    )
+    problems.extend(
+        f"WEBHOOK_URLS: number {number}: expected a host of WEBHOOK_HOSTS, got {host!r}"
+        for host, number in own.items()
+        if not policy.is_allowed(host, hosts)
+    )
+    if not hosts and not urls:
+        return Webhooks()
+    try:
+        secret = message.read_secret(environ.get("WEBHOOK_SECRET", ""))
+    except ValueError as error:
+        problems.append(f"WEBHOOK_SECRET: {error}")
+        secret = b""
+    return Webhooks(urls=urls, hosts=hosts, secret=secret)
 
 
 def _names(text: str) -> list[str]:

@@ -1,15 +1,17 @@
 """The one place where settings, adapters and use cases meet."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from chalicelib import pipelines, settings
 from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.aws.redelivery import LambdaRedelivery
 from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.errors import DeadlineExceeded
-from chalicelib.usecases.ports import Call, Halftone
+from chalicelib.usecases.ports import Call, Halftone, Outlets
+from chalicelib.webhooks.sender import Route, Webhook
 
 MARGIN_MS = 2_000
 """What is kept back of a function's time, to write down that it was not enough."""
@@ -23,11 +25,22 @@ def halftone() -> Halftone:
     return Halftone(
         settings=stage,
         pipeline=pipeline,
-        digest=pipelines.digest(pipeline),
+        digest=pipelines.digest(pipeline, stage.limits),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
         completions=SnsCompletions(stage.completions_topic_arn),
-        targets=(EventBus(stage.event_bus), EmfMetrics()),
+    )
+
+
+@cache
+def outlets() -> Outlets:
+    """Wire what stands behind the completions topic; raises SettingsError with all problems."""
+    stage = settings.load()
+    route = Route(secret=stage.webhooks.secret, hosts=stage.webhooks.hosts)
+    return Outlets(
+        targets=(EmfMetrics(), EventBus(stage.event_bus), *(Webhook(url, route) for url in stage.webhooks.urls)),
+        webhook=partial(Webhook, route=route),
+        redelivery=LambdaRedelivery(stage.redeliver_function),
     )
 
 

@@ -92,6 +92,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has to be set
     with mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}}):
         wiring.halftone.cache_clear()
+        wiring.outlets.cache_clear()
         s3, sns, sqs, dynamodb = (clients.client(service) for service in ("s3", "sns", "sqs", "dynamodb"))
         for bucket in ("originals", "variants", "extra"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -108,3 +109,4 @@ def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has t
         assert settings.load().completions_topic_arn == topic
         yield Stage(wiring.halftone(), s3, sqs, queue)
         wiring.halftone.cache_clear()
+        wiring.outlets.cache_clear()

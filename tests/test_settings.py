@@ -1,7 +1,10 @@
+import base64
+
 import pytest
 
 from chalicelib import settings
 from chalicelib.model import Limits
+from chalicelib.settings import Webhooks
 
 NAMES = {
     "SOURCE_BUCKET": "originals",
@@ -53,3 +56,80 @@ def test_a_deployment_without_names_is_refused_and_an_import_is_not():
     with pytest.raises(settings.SettingsError, match="SOURCE_BUCKET"):
         settings.triggers({"AWS_CHALICE_CLI_MODE": "true"})
     assert settings.triggers(NAMES | {"AWS_CHALICE_CLI_MODE": "true"}).source_bucket == "originals"
+
+
+URLS = "https://hooks.example.com/a, https://other.example.net:8443/b?c=d"
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+
+
+def test_without_webhooks_nobody_is_called_and_no_secret_is_needed():
+    assert settings.load(NAMES).webhooks == Webhooks(urls=(), hosts=frozenset(), secret=b"")
+
+
+def test_the_hosts_of_the_urls_are_allowed_by_default():
+    webhooks = settings.load(NAMES | {"WEBHOOK_URLS": URLS, "WEBHOOK_SECRET": SECRET}).webhooks
+    assert webhooks.urls == ("https://hooks.example.com/a", "https://other.example.net:8443/b?c=d")
+    assert webhooks.hosts == {"hooks.example.com", "other.example.net"}
+    assert webhooks.secret == b"s" * 32
+    assert "ssss" not in repr(webhooks)
+
+
+def test_hosts_can_be_allowed_for_callers_alone():
+    stage = settings.load(NAMES | {"WEBHOOK_HOSTS": "hooks.example.com, .example.org", "WEBHOOK_SECRET": SECRET})
+    assert stage.webhooks == Webhooks(hosts=frozenset({"hooks.example.com", ".example.org"}), secret=b"s" * 32)
+
+
+def test_every_problem_of_webhooks_is_reported_with_the_others():
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(
+            NAMES
+            | {
+                "MAX_PIXELS": "0",
+                "WEBHOOK_URLS": f"{URLS}, http://plain.example.com/token",
+                "WEBHOOK_HOSTS": "hooks.example.com, *.example.net, .org, 10.0.0.1",
+                "WEBHOOK_SECRET": "guess",
+            }
+        )
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "MAX_PIXELS",
+        "WEBHOOK_URLS",
+        *["WEBHOOK_HOSTS"] * 3,
+        "WEBHOOK_URLS",
+        "WEBHOOK_SECRET",
+    ]
+    assert "number 3: expected a URL that begins with https://" in lines[1]
+    assert "number 2: expected a host of WEBHOOK_HOSTS, got 'other.example.net'" in lines[5]
+    assert "token" not in str(caught.value)
+    assert "guess" not in str(caught.value)
+
+
+def test_urls_without_a_secret_are_refused():
+    with pytest.raises(settings.SettingsError, match="WEBHOOK_SECRET: expected whsec_"):
+        settings.load(NAMES | {"WEBHOOK_URLS": URLS})
+
+
+def test_the_function_that_tries_again_is_the_one_beside_the_one_that_runs():
+    running = {"AWS_LAMBDA_FUNCTION_NAME": "halftone-my-stage-on_completion"}
+    assert settings.load(NAMES | running).redeliver_function == "halftone-my-stage-redeliver"
+
+
+@pytest.fixture
+def restoring(tmp_path):
+    """A pipeline that restores."""
+    path = tmp_path / "restoring.toml"
+    path.write_text('[source]\nprefix = "in/"\n[variants.small]\nwidth = 1\n[restore]\nfrom = "in/"\nto = "back/"\n')
+    return {"PIPELINE": str(path)}
+
+
+def test_the_destination_bucket_is_guarded_when_the_pipeline_restores(restoring):
+    assert settings.triggers(NAMES | restoring).guarded_bucket == "variants"
+    assert settings.triggers(NAMES | {"PIPELINE": "default"}).guarded_bucket is None
+    assert settings.triggers(NAMES).guarded_bucket is None
+
+
+def test_a_pipeline_that_restores_is_not_deployed_into_one_bucket(restoring):
+    deploying = NAMES | restoring | {"AWS_CHALICE_CLI_MODE": "true"}
+    assert settings.triggers(deploying).guarded_bucket == "variants"
+    with pytest.raises(settings.SettingsError, match="DEST_BUCKET: expected another bucket"):
+        settings.triggers(deploying | {"DEST_BUCKET": "originals"})

@@ -56,6 +56,20 @@ class S3Storage:
             )
         return str(response["ETag"]).strip('"')
 
+    def copy(self, source: Location, target: Location) -> None:
+        with raising(StorageUnavailable, "S3 did not copy the object"):
+            try:
+                client("s3").copy_object(
+                    CopySource={"Bucket": source[0], "Key": source[1]},
+                    Bucket=target[0],
+                    Key=target[1],
+                    TaggingDirective="REPLACE",  # by none: copying tags takes further permissions
+                )
+            except ClientError as error:
+                if error_code(error) == "NoSuchKey":
+                    raise NotFound(f"there is no object {source[1]} in bucket {source[0]}") from error
+                raise
+
     def remove(self, locations: Iterable[Location]) -> None:
         keys = defaultdict(list)
         for bucket, key in sorted(locations):

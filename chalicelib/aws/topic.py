@@ -7,7 +7,7 @@ import msgspec
 from chalicelib import notices
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import Completion
+from chalicelib.model import Announcement
 
 
 class SnsCompletions:
@@ -16,7 +16,8 @@ class SnsCompletions:
     def __init__(self, topic_arn: str) -> None:
         self._topic_arn = topic_arn
 
-    def publish(self, completion: Completion) -> None:
+    def publish(self, announcement: Announcement) -> None:
+        completion = announcement.completion
         document = msgspec.json.encode(completion).decode()
         attributes = {
             "event": completion.event.value,
@@ -24,6 +25,8 @@ class SnsCompletions:
             "bucket": completion.bucket,
             "pipeline": completion.pipeline,
         }
+        if announcement.callback_url is not None:
+            attributes["callback_url"] = announcement.callback_url
         with raising(CompletionsUnavailable, "SNS did not take the completion"):
             client("sns").publish(
                 TopicArn=self._topic_arn,

@@ -37,7 +37,9 @@ def answering(app: Chalice) -> Callable[[Callable[..., Response]], Callable[...,
             try:
                 return view(*args, **kwargs)
             except HalftoneError as error:
-                log.info("Answered with a problem", extra={"code": error.code}, exc_info=True)
+                log.info(
+                    "Answered with a problem", extra={"code": error.code}, exc_info=isinstance(error, TransientError)
+                )
                 return problem(error, request_id)
             except Exception:
                 log.exception("Nobody foresaw this")

@@ -13,6 +13,6 @@ def resize_order(app: Chalice) -> ResizeOrder:
     body = app.current_request.raw_body if app.current_request else b""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is no JSON: {error}") from None
     return orders.parse(document)

@@ -81,7 +81,7 @@ def take_in(original: StoredObject, image: Image, grounds: Newer | Since, halfto
         )
         outcome = Outcome(record=record, placed=placed, extras=extras)
     record = _concluded(entry, outcome, halftone, call, started)
-    announce(record, halftone)
+    announce(record, halftone, call)
     return record
 
 
@@ -95,7 +95,7 @@ def clear_out(image: Image, grounds: Newer | Since, halftone: Halftone, call: Ca
     outcome = Outcome(record=replace(entry.record, status=Status.DELETED))
     record = _concluded(entry, outcome, halftone, call, started)
     if entry.generation > 1:
-        announce(record, halftone)
+        announce(record, halftone, call)
     return record
 
 

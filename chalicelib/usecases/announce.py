@@ -1,7 +1,7 @@
 """Tell subscribers how an image came out."""
 
-from chalicelib.model import Completion, CompletionEvent, Record, Status
-from chalicelib.usecases.ports import Halftone
+from chalicelib.model import Announcement, Completion, CompletionEvent, Record, Status
+from chalicelib.usecases.ports import Call, Halftone
 
 _EVENTS = {
     Status.READY: CompletionEvent.READY,
@@ -10,20 +10,19 @@ _EVENTS = {
 }
 
 
-def announce(record: Record, halftone: Halftone) -> None:
+def announce(record: Record, halftone: Halftone, call: Call) -> None:
     """Publish the completion of a record that has come to rest."""
-    halftone.completions.publish(
-        Completion(
-            event=_EVENTS[record.status],
-            image_id=record.image_id,
-            bucket=record.bucket,
-            key=record.key,
-            status=record.status,
-            pipeline=record.pipeline,
-            variants=record.variants,
-            error=record.error,
-            processing_ms=record.processing_ms,
-            original_bytes=record.original.bytes if record.original else None,
-            occurred_at=record.updated_at,
-        )
+    completion = Completion(
+        event=_EVENTS[record.status],
+        image_id=record.image_id,
+        bucket=record.bucket,
+        key=record.key,
+        status=record.status,
+        pipeline=record.pipeline,
+        variants=record.variants,
+        error=record.error,
+        processing_ms=record.processing_ms,
+        original_bytes=record.original.bytes if record.original else None,
+        occurred_at=record.updated_at,
     )
+    halftone.completions.publish(Announcement(completion=completion, callback_url=call.callback_url))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from chalicelib.errors import TransientError
 from chalicelib.model import Record, StorageChange
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.ports import Call, Halftone
@@ -14,17 +13,17 @@ log = logging.getLogger("halftone.follow")
 
 
 def follow(changes: Sequence[StorageChange], halftone: Halftone, call: Call) -> dict[str, int]:
-    """Deal with every change, then raise the first transient error, if there was one, so that the batch comes again.
+    """Deal with every change, then raise the first error, if there was one, so that the batch comes again.
 
     What is finished is sealed before that: it is not announced once more. Returns how many changes were handled and
     how many were skipped.
     """
     handled: list[Record] = []
-    errors: list[TransientError] = []
+    errors: list[Exception] = []
     for change in changes:
         try:
             record = _verb(change)(change, halftone, call)
-        except TransientError as error:
+        except Exception as error:  # one that nobody foresaw is no reason either to leave the others undone
             log.exception("Not done, to be tried again", extra={"bucket": change.bucket, "key": change.key})
             errors.append(error)
             continue

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from chalicelib.identity import image_id
-from chalicelib.model import Completion, Extra, Pipeline, Record
+from chalicelib.model import Announcement, Completion, Extra, Handover, Pipeline, Record
 from chalicelib.settings import Settings
 
 Location = tuple[str, str]
@@ -33,10 +33,12 @@ class Call:
 
     `delivery` names the delivery of an event: Lambda's retries of one event share it, a duplicate of the event has
     another. `checkpoint` is called between steps of long work; it raises DeadlineExceeded when time is nearly up.
+    `callback_url` is told of what comes of the call, besides everybody else.
     """
 
     delivery: str
     checkpoint: Callable[[], None]
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,9 @@ class Storage(Protocol):
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
         """Write a variant, marked as ours, and return its ETag."""
 
+    def copy(self, source: Location, target: Location) -> None:
+        """Copy an object with its content type and metadata, but not its tags; raises NotFound when there is none."""
+
     def remove(self, locations: Iterable[Location]) -> None:
         """Remove objects; one that is gone already is fine."""
 
@@ -148,7 +153,7 @@ class Catalogue(Protocol):
 class Completions(Protocol):
     """SNS. Raises CompletionsUnavailable when SNS fails."""
 
-    def publish(self, completion: Completion) -> None:
+    def publish(self, announcement: Announcement) -> None:
         """Tell every subscriber."""
 
 
@@ -158,7 +163,26 @@ class Target(Protocol):
     name: str
 
     def deliver(self, completion: Completion) -> None:
-        """Hand one completion over; any exception counts as not delivered."""
+        """Hand one completion over; after any exception but a PermanentError another attempt may end better."""
+
+
+class Redelivery(Protocol):
+    """The function that tries one target again, by itself and for as long as Lambda does."""
+
+    def hand_over(self, handover: Handover) -> None:
+        """Leave a target to it; raises CompletionsUnavailable when it cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """What stands behind the completions topic of one stage, wired.
+
+    `targets` hear of every completion; `webhook` makes a target of the URL that a caller gave.
+    """
+
+    targets: tuple[Target, ...]
+    webhook: Callable[[str], Target]
+    redelivery: Redelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +195,6 @@ class Halftone:
     storage: Storage
     catalogue: Catalogue
     completions: Completions
-    targets: tuple[Target, ...]
 
 
 def now() -> datetime:

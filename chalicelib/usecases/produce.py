@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
-from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant
-from chalicelib.pipelines import is_original, variant_key
+from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant, VariantSpec
+from chalicelib.pipelines import could_be, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
 Placed = tuple[RenderedVariant, Location]
@@ -54,16 +54,25 @@ def possible_places(wanted: Sequence[Extra], image: Image, halftone: Halftone) -
 
 
 def _location(extra: Extra, image: Image, extension: str, halftone: Halftone) -> Location:
-    """Say where a variant goes: never where an original is. Raises InvalidRequest."""
-    settings = halftone.settings
-    bucket = settings.source_bucket if extra.spec.bucket == "source" else settings.dest_bucket
-    bucket = extra.dest_bucket or bucket
-    key = extra.dest_key or variant_key(extra.spec, image.key, image_id=image.id, extension=extension)
-    own = bucket == settings.source_bucket and is_original(halftone.pipeline.source, key)
-    if own or (bucket, key) == (image.bucket, image.key):
+    """Say where a variant goes: never where an original is, or a variant of another. Raises InvalidRequest.
+
+    Originals of other buckets than the source bucket have theirs in the key, so that two of one key do not meet.
+    """
+    named = image.key if image.bucket == halftone.settings.source_bucket else f"{image.bucket}/{image.key}"
+    bucket = extra.dest_bucket or _home(extra.spec, halftone)
+    key = extra.dest_key or variant_key(extra.spec, named, image_id=image.id, extension=extension)
+    if (bucket, key) == (image.bucket, image.key) or (extra.dest_bucket == halftone.settings.source_bucket):
         field = "dest_key" if extra.dest_key else "dest_bucket"
         raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
+    if extra.dest_key and any(
+        bucket == _home(spec, halftone) and could_be(spec, key) for spec in halftone.pipeline.variants
+    ):
+        raise InvalidRequest(f"dest_key: {key} is where the pipeline's variants are; choose another", field="dest_key")
     return bucket, key
+
+
+def _home(spec: VariantSpec, halftone: Halftone) -> str:
+    return halftone.settings.source_bucket if spec.bucket == "source" else halftone.settings.dest_bucket
 
 
 def _extension(output: Format) -> str:

@@ -3,25 +3,32 @@
 from chalicelib.errors import NotFound
 from chalicelib.model import Record, StorageChange
 from chalicelib.pipelines import is_original
-from chalicelib.usecases.align import clear_out
-from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken
+from chalicelib.usecases.align import clear_out, take_in
+from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken, StoredObject
 from chalicelib.usecases.settle import settle
 
 
 def remove(change: StorageChange, halftone: Halftone, call: Call) -> Record | None:
     """Remove the variants of a deleted original and mark its record; None when there is nothing to do.
 
-    An object that is there again was uploaded since: its own event brings the record up to date.
+    Where versions are kept, the deletion of one, or of a delete marker, brings an older one back: it is taken in.
     """
-    if not is_original(halftone.pipeline.source, change.key):
-        return None
     image = Image(change.bucket, change.key)
+    if not is_original(halftone.pipeline.source, change.key) and halftone.catalogue.get(image.id) is None:
+        return None
+    grounds = Newer(change.sequencer, halftone.digest)
     try:
-        with halftone.storage.open(image.bucket, image.key):
-            return settle(halftone.catalogue.get(image.id), halftone, call)
-    except NotFound:
-        pass
-    try:
-        return clear_out(image, Newer(change.sequencer, halftone.digest), halftone, call)
+        try:
+            with halftone.storage.open(image.bucket, image.key) as original:
+                entry = halftone.catalogue.get(image.id)
+                if entry is None or _describes(entry.record, original):
+                    return settle(entry, halftone, call)
+                return take_in(original, image, grounds, halftone, call)
+        except NotFound:
+            return clear_out(image, grounds, halftone, call)
     except Overtaken as overtaken:
         return settle(overtaken.entry, halftone, call)
+
+
+def _describes(record: Record, original: StoredObject) -> bool:
+    return (record.etag, record.version_id) == (original.etag, original.version_id)

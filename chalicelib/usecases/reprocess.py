@@ -13,7 +13,8 @@ def reprocess(change: StorageChange, halftone: Halftone, call: Call) -> Record |
         return None
     image = Image(change.bucket, change.key)
     entry = halftone.catalogue.get(image.id)
-    if entry and entry.record.status is not Status.PROCESSING and entry.digest == halftone.digest:
+    at_rest = entry is not None and entry.record.status is not Status.PROCESSING
+    if entry and at_rest and entry.digest == halftone.digest and change.kind == "created":
         return settle(entry, halftone, call)
     try:
         return align(image, Since(entry.generation if entry else 0), halftone, call)

@@ -9,13 +9,17 @@ from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, In
 from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
 from chalicelib.usecases.align import locations, take_in
 from chalicelib.usecases.announce import announce
-from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since, StoredObject, now
+from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Location, Overtaken, Since, StoredObject, now
 from chalicelib.usecases.produce import produce, store
 from chalicelib.usecases.settle import settle
+from chalicelib.webhooks import policy
 
 ATTEMPTS = 50
 PAUSE = 0.2
 """Seconds between two looks at an image that another worker is busy with."""
+
+MOST_EXTRAS = 50
+"""Ad-hoc variants of one image: its record is to fit in a DynamoDB item, and its completion in a message."""
 
 ABANDONED = timedelta(minutes=15)
 """No function runs longer: work that began before that was given up."""
@@ -24,16 +28,21 @@ ABANDONED = timedelta(minutes=15)
 def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
     """Make the variants that the order asks for, and return the record with them and the others that the image has.
 
-    An original whose present version is not in the record yet is taken in first, as its upload would be. Raises
-    ForbiddenBucket, UnknownVariant, InvalidRequest, NotFound, and whatever the original's bytes give cause for.
+    An original whose present version is not in the record yet is taken in first, as its upload would be; the order's
+    `callback_url` is told of that too. Raises ForbiddenBucket, UnknownVariant, InvalidRequest, NotFound, and whatever
+    the original's bytes give cause for.
     """
     _check_buckets(order, halftone)
+    _check_callback(order, halftone)
+    call = replace(call, callback_url=order.callback_url)
     wanted = _wanted(order, halftone)
     image = Image(order.bucket, order.key)
     for _ in range(ATTEMPTS):
         call.checkpoint()
         entry = halftone.catalogue.get(image.id)  # before the object, so that the claim tells if it went since
         with halftone.storage.open(image.bucket, image.key) as original:
+            if original.metadata.get("resized") == "true":
+                raise InvalidRequest(f"key: {image.key} is a variant, not an original", field="key")
             try:
                 if entry is not None and _describes(entry, original, halftone):
                     return _added(entry, original, image, wanted, halftone, call)
@@ -56,11 +65,23 @@ def _check_buckets(order: ResizeOrder, halftone: Halftone) -> None:
             raise ForbiddenBucket(f"bucket {bucket} is not on this stage's allow-list")
 
 
+def _check_callback(order: ResizeOrder, halftone: Halftone) -> None:
+    if order.callback_url is None:
+        return
+    host = policy.endpoint(order.callback_url).host
+    if not policy.is_allowed(host, halftone.settings.webhooks.hosts):
+        raise InvalidRequest(
+            f"callback_url: host {host} is not on this stage's allow-list of webhooks", field="callback_url"
+        )
+
+
 def _wanted(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
     named = {spec.name: Extra(spec=spec) for spec in halftone.pipeline.variants}
     if order.extra:
         if order.extra.spec.name in named:
-            raise InvalidRequest(f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name")
+            raise InvalidRequest(
+                f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name", field="variants"
+            )
         return (order.extra,)
     wanted = order.variants if order.variants is not None else tuple(named)
     for name in wanted:
@@ -70,11 +91,9 @@ def _wanted(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
 
 
 def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool:
-    """Tell whether the entry is settled for this version, under today's pipeline; raises what it failed with."""
+    """Tell whether the entry has what today's pipeline makes of this version; a failure is worth another try."""
     record = entry.record
-    if record.etag != original.etag or entry.digest != halftone.digest or record.status is Status.PROCESSING:
-        return False
-    return _ready(record).status is Status.READY
+    return record.status is Status.READY and record.etag == original.etag and entry.digest == halftone.digest
 
 
 def _ready(record: Record) -> Record:
@@ -93,6 +112,11 @@ def _added(
     """Add variants to a settled entry, in the place of the ones with their names; raises Overtaken."""
     started = time.perf_counter()
     _, placed = produce(original, image, wanted, halftone, call)
+    for extra, (variant, location) in zip(wanted, placed, strict=True):
+        if extra.dest_bucket or extra.dest_key:
+            _check_free(variant.spec.name, location, entry, halftone)
+    if len({extra.spec.name for extra in (*_extras(entry), *wanted)} - _names(halftone)) > MOST_EXTRAS:
+        raise InvalidRequest(f"the image has {MOST_EXTRAS} ad-hoc variants, and that is the most")
     entry = halftone.catalogue.extend(entry, delivery=call.delivery, places={location for _, location in placed})
     while True:
         made = store(placed, halftone)
@@ -100,8 +124,8 @@ def _added(
         halftone.storage.remove(locations(entry.record.variants) - locations(variants))
         milliseconds = round(1000 * (time.perf_counter() - started))
         record = replace(entry.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
-        named = {spec.name for spec in halftone.pipeline.variants}
-        extras = {extra.spec.name: extra for extra in (*_extras(entry), *wanted) if extra.spec.name not in named}
+        asked = (extra for extra in (*_extras(entry), *wanted) if extra.spec.name not in _names(halftone))
+        extras = {extra.spec.name: extra for extra in asked}
         try:
             halftone.catalogue.save(
                 entry, record, delivery=call.delivery, digest=halftone.digest, extras=tuple(extras.values())
@@ -113,8 +137,21 @@ def _added(
             if call.delivery in entry.claimants:
                 continue
             record = entry.record  # the save had its effect, and only the answer was lost
-        announce(record, halftone)
+        announce(record, halftone, call)
         return record
+
+
+def _check_free(name: str, location: Location, entry: Entry, halftone: Halftone) -> None:
+    """Refuse to write over what is not this very variant, or what a worker left of it that died."""
+    listed = {(variant.bucket, variant.key): variant.name for variant in entry.record.variants}
+    if listed.get(location) == name or (location in entry.places and location not in listed):
+        return
+    if halftone.storage.etag(*location) is not None:
+        raise InvalidRequest("dest_key: there is something else already; choose another place", field="dest_key")
+
+
+def _names(halftone: Halftone) -> set[str]:
+    return {spec.name for spec in halftone.pipeline.variants}
 
 
 def _by_name(variants: Sequence[Variant]) -> dict[str, Variant]:

@@ -23,7 +23,7 @@ def settle(entry: Entry | None, halftone: Halftone, call: Call) -> Record | None
         if call.delivery not in entry.claimants:
             if not at_rest or entry.owner != call.delivery:
                 return None
-            announce(entry.record, halftone)
+            announce(entry.record, halftone, call)
             return entry.record
         try:
             if not at_rest and entry.owner != call.delivery:

@@ -39,3 +39,23 @@ def test_removing_takes_many_and_minds_nothing_that_is_gone(stage):
     S3Storage().remove({("variants", "a"), ("variants", "gone"), ("extra", "a")})
     assert stage.keys("variants") | stage.keys("extra") == set()
     S3Storage().remove(())
+
+
+def test_a_copy_keeps_bytes_type_and_metadata(stage):
+    stage.upload("a b+é.jpg", b"1", ContentType="image/jpeg", Metadata={"width": "640"}, Tagging="a=b")
+    S3Storage().copy(("originals", "a b+é.jpg"), ("extra", "copy of a"))
+    copy = stage.s3.get_object(Bucket="extra", Key="copy of a")
+    assert (copy["Body"].read(), copy["ContentType"], copy["Metadata"]) == (b"1", "image/jpeg", {"width": "640"})
+    assert stage.s3.get_object_tagging(Bucket="extra", Key="copy of a")["TagSet"] == []
+
+
+@pytest.mark.usefixtures("stage")
+def test_what_is_not_there_is_not_copied():
+    with pytest.raises(NotFound):
+        S3Storage().copy(("originals", "gone"), ("extra", "copy"))
+
+
+def test_a_copy_that_s3_refuses_is_a_fault(stage):
+    stage.upload("a", b"1")
+    with pytest.raises(StorageUnavailable):
+        S3Storage().copy(("originals", "a"), ("nowhere", "a"))
