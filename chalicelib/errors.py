@@ -103,6 +103,15 @@ class DeadlineExceeded(PermanentError):
     code = "deadline_exceeded"
 
 
+# --- permanent: where a completion was to go
+
+
+class CompletionRefused(PermanentError):
+    """A fan-out target does not want the completion, or must not have it; it stays so."""
+
+    code = "completion_refused"
+
+
 # --- transient
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import pipelines
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,7 @@ def main() -> None:
             deploy(options.stage, options.project, options.pipeline)
         else:
             destroy(options.stage, options.project, empty_buckets=options.empty_buckets)
-    except (DeployError, ClientError, BotoCoreError) as error:
+    except (DeployError, pipelines.PipelineError, ClientError, BotoCoreError) as error:
         sys.exit(f"{options.action} of stage {options.stage}: {error}")
 
 
@@ -50,24 +51,18 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     session = boto3.Session()
     if not session.region_name:
         raise DeployError("no region; set AWS_DEFAULT_REGION, or a region in the AWS profile")
-    outputs = apply_stack(session, stage)
-    account = session.client("sts").get_caller_identity()["Account"]
-    configure(stage, project, outputs, place=(session.region_name, account), pipeline=pipeline)
-    chalice(project, "deploy", stage)
-
-
-def configure(
-    stage: str, project: Path, outputs: dict[str, str], *, place: tuple[str, str], pipeline: str | None
-) -> None:
-    """Write the stage into `config.json`, and its policy beside it; `place` is the region and the account."""
     home = project / ".chalice"
     config = json.loads((home / "config.json").read_text())
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
-    chosen = {"PIPELINE": pipeline} if pipeline else {}
-    variables = stages.environment(outputs, {**present, **chosen})
-    region, account = place
+    name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
+    chosen = pipelines.load(str(project / name) if name.endswith(".toml") else name)
+    outputs = apply_stack(session, stage)
+    variables = stages.environment(outputs, {**present, "PIPELINE": name})
+    account = session.client("sts").get_caller_identity()["Account"]
+    policy = stages.policy(stage, session.region_name, account, variables, chosen)
     (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
-    (home / stages.policy_file(stage)).write_text(stages.text(stages.policy(stage, region, account, variables)))
+    (home / stages.policy_file(stage)).write_text(stages.text(policy))
+    chalice(project, "deploy", stage)
 
 
 def chalice(project: Path, action: str, stage: str) -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.model import Pipeline
+
 APP = "halftone"
 DEFAULTS = {"PIPELINE": "default"}
 
@@ -35,11 +37,13 @@ def policy_file(stage: str) -> str:
     return f"policy-{stage}.json"
 
 
-def policy(stage: str, region: str, account: str, variables: Mapping[str, str]) -> Json:
+def policy(stage: str, region: str, account: str, variables: Mapping[str, str], pipeline: Pipeline) -> Json:
     """Allow the functions of a stage what they need and nothing else, as an IAM policy document.
 
     Listing is there for one reason: without it S3 answers 403 for a key that is gone, and a deleted original could not
     be told from a forbidden one. Buckets of ALLOWED_BUCKETS may be read and written: requests name them as either.
+    The source bucket is written to only where the pipeline says: in the folders of its variants there, and where it
+    restores to.
     """
     source, dest = _bucket(variables["SOURCE_BUCKET"]), _bucket(variables["DEST_BUCKET"])
     allowed = [_bucket(name.strip()) for name in variables.get("ALLOWED_BUCKETS", "").split(",") if name.strip()]
@@ -57,7 +61,11 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str]) 
             [f"{bucket}/*" for bucket in (source, dest, *allowed)],
         ),
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], [source, dest, *allowed]),
-        _allow("WriteVariants", ["s3:PutObject", "s3:DeleteObject"], [f"{bucket}/*" for bucket in (dest, *allowed)]),
+        _allow(
+            "WriteVariants",
+            ["s3:PutObject", "s3:DeleteObject"],
+            [f"{place}*" for place in (*(f"{bucket}/" for bucket in (dest, *allowed)), *_folders(source, pipeline))],
+        ),
         _allow(
             "KeepRecords",
             ["dynamodb:GetItem", "dynamodb:UpdateItem"],
@@ -65,12 +73,21 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str]) 
         ),
         _allow("Announce", ["sns:Publish"], [variables["COMPLETIONS_TOPIC_ARN"]]),
         _allow("FanOut", ["events:PutEvents"], [f"arn:aws:events:{own}:event-bus/{bus}"]),
+        _allow("Redeliver", ["lambda:InvokeFunction"], [f"arn:aws:lambda:{own}:function:{APP}-{stage}-redeliver"]),
     ]
+    if pipeline.restore:
+        statements.append(_allow("RestoreOriginals", ["s3:PutObject"], [f"{source}/{pipeline.restore.target}*"]))
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def text(document: Json) -> str:
     return json.dumps(document, indent=2) + "\n"
+
+
+def _folders(source: str, pipeline: Pipeline) -> list[str]:
+    """List how what the pipeline writes to the source bucket begins."""
+    own = [spec for spec in pipeline.variants if spec.bucket == "source"]
+    return sorted({f"{source}/" + spec.key.replace("{variant}", spec.name).partition("{")[0] for spec in own})
 
 
 def _bucket(name: str) -> str:

@@ -39,31 +39,31 @@ def main() -> None:
     image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{source}/{key}"))
     s3 = boto3.resource("s3")
     table = boto3.resource("dynamodb").Table(os.environ["IMAGES_TABLE"])
-    _forget(s3.Bucket(dest), table, image_id)
+    _forget(s3, table, image_id)
     started = time.monotonic()
     s3.Bucket(source).put_object(Key=key, Body=SAMPLE.read_bytes(), ContentType="image/jpeg")
-    seen = _watch(s3.Bucket(dest), table, image_id, started)
+    seen = _watch([s3.Bucket(source), s3.Bucket(dest)], table, image_id, started)
     with urllib.request.urlopen(f"{os.environ['API_URL']}/images/{image_id}", timeout=PATIENCE) as response:
         record = json.load(response)
     print(_table(record, seen))
     print(NEXT.format(api=os.environ["API_URL"], source=source, dest=dest, image_id=image_id, key=key))
 
 
-def _forget(variants: Any, table: Any, image_id: str) -> None:
+def _forget(s3: Any, table: Any, image_id: str) -> None:
     """Remove what an earlier run left, so that this run's variants are seen to arrive."""
     item = table.get_item(Key={"image_id": image_id}).get("Item", {})
     for variant in item.get("variants", []):
-        variants.Object(variant["key"]).delete()
+        s3.Object(variant["bucket"], variant["key"]).delete()
     table.delete_item(Key={"image_id": image_id})
 
 
-def _watch(variants: Any, table: Any, image_id: str, started: float) -> dict[str, float]:
-    """Wait for the record to be ready, and return when each key was first seen, in seconds after `started`."""
+def _watch(buckets: list[Any], table: Any, image_id: str, started: float) -> dict[str, float]:
+    """Wait for the record to be ready, and return when each object was first seen, in seconds after `started`."""
     seen: dict[str, float] = {}
     while (passed := time.monotonic() - started) < PATIENCE:
         item = table.get_item(Key={"image_id": image_id}).get("Item", {})
-        for found in variants.objects.all():
-            seen.setdefault(found.key, passed)
+        for found in (found for bucket in buckets for found in bucket.objects.all()):
+            seen.setdefault(f"{found.bucket_name}/{found.key}", passed)
         if item.get("status") == "ready":
             return seen
         if item.get("status") == "failed":
@@ -75,7 +75,10 @@ def _watch(variants: Any, table: Any, image_id: str, started: float) -> dict[str
 def _table(record: dict[str, Any], seen: dict[str, float]) -> str:
     original = record["original"]
     rows = [("", "size", "format", "bytes", "seen after"), _row("original", original, "")]
-    rows += [_row(variant["name"], variant, f"{seen[variant['key']]:.2f} s") for variant in record["variants"]]
+    rows += [
+        _row(variant["name"], variant, f"{seen[variant['bucket'] + '/' + variant['key']]:.2f} s")
+        for variant in record["variants"]
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)

@@ -104,6 +104,7 @@ def test_post_resize_answers_with_the_record_and_get_image_with_the_same(client,
     stage.upload("photo.jpg", picture(800, 600, exif=b""))
     response = post(client, {"bucket": "originals", "key": "photo.jpg"})
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    assert response.headers["Cache-Control"] == "no-store"
     document = json.loads(response.body)
     assert set(document) == {
         "image_id", "status", "bucket", "key", "etag", "version_id", "pipeline", "created_at", "updated_at",
@@ -129,6 +130,7 @@ def test_post_resize_answers_with_the_record_and_get_image_with_the_same(client,
         (b"{", 400, "invalid_request", None),
         (b"\xff\xfe", 400, "invalid_request", None),
         (b"[]", 400, "invalid_request", None),
+        (b"[" * 100_000, 400, "invalid_request", None),
         (b'{"bucket": "originals"}', 400, "invalid_request", "key"),
         (b'{"bucket": "originals", "key": "a", "width": 0}', 400, "invalid_request", "width"),
         (b'{"bucket": "originals", "key": "a", "width": 999999999999999999999999}', 400, "invalid_request", "width"),

@@ -61,3 +61,11 @@ def test_an_event_without_records_is_explained(event, caplog):
     with caplog.at_level(logging.WARNING):
         assert events.storage_changes(event) == []
     assert "no Records" in caplog.text
+
+
+def test_a_record_without_bucket_or_key_is_left_out(caplog):
+    broken = [{"eventName": "ObjectCreated:Put"}, {"eventName": "ObjectCreated:Put", "s3": {"object": {"key": 5}}}]
+    with caplog.at_level(logging.WARNING):
+        changes = events.storage_changes({"Records": [*broken, record(key="a.jpg")]})
+    assert [change.key for change in changes] == ["a.jpg"]
+    assert "without bucket or key" in caplog.text

@@ -11,6 +11,14 @@ def test_bucket_and_key_ask_for_the_whole_pipeline():
     assert orders.parse(PLACE) == ResizeOrder(bucket="photos", key="a.jpg")
 
 
+def test_a_caller_may_want_to_be_told():
+    assert (
+        orders.parse(PLACE | {"callback_url": "https://hooks.example.com/x"}).callback_url
+        == "https://hooks.example.com/x"
+    )
+    assert orders.parse(PLACE).callback_url is None
+
+
 def test_variants_by_name():
     assert orders.parse(PLACE | {"variants": ["small", "large"]}).variants == ("small", "large")
 
@@ -20,13 +28,21 @@ def test_an_adhoc_variant_is_named_by_its_parameters():
         PLACE | {"width": 320, "height": 240, "fit": "cover", "format": "webp", "quality": 70, "dest_key": "x.webp"}
     )
     assert order.extra is not None
-    assert order.extra.spec.name == "w320-h240-fit-cover-webp-q70"
+    assert order.extra.spec.name.startswith("w320-h240-fit-cover-webp-q70-to-")
     assert (order.extra.spec.fit, order.extra.spec.format, order.extra.spec.quality) == (Fit.COVER, Format.WEBP, 70)
     assert (order.extra.dest_key, order.extra.dest_bucket) == ("x.webp", None)
 
 
 def test_different_parameters_make_different_names_and_keys():
-    requests = [{"width": 10}, {"height": 10}, {"width": 10, "format": "png"}, {"width": 10, "quality": 10}]
+    requests = [
+        {"width": 10},
+        {"height": 10},
+        {"width": 10, "format": "png"},
+        {"width": 10, "quality": 10},
+        {"width": 10, "dest_key": "a"},
+        {"width": 10, "dest_key": "b"},
+        {"width": 10, "dest_bucket": "extra"},
+    ]
     extras = [orders.parse(PLACE | request).extra for request in requests]
     assert len({extra.spec.name for extra in extras if extra}) == len(requests)
 
@@ -56,6 +72,10 @@ def test_different_parameters_make_different_names_and_keys():
         ({"variants": [1]}, "variants[0]"),
         ({"variants": ["small"], "width": 10}, "variants"),
         ({"dest_key": "x"}, "dest_key"),
+        ({"callback_url": ""}, "callback_url"),
+        ({"callback_url": 7}, "callback_url"),
+        ({"callback_url": "http://hooks.example.com/"}, "callback_url"),
+        ({"callback_url": "https://169.254.169.254/"}, "callback_url"),
         ({"dest_bucket": "extra"}, "dest_bucket"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib import pipelines
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import Fit, Format, Pipeline, Position, Source, VariantSpec
+from chalicelib.model import Fit, Format, Limits, Pipeline, Position, Restore, Source, VariantSpec
 
 
 def parsed(text: str, folder: Path = Path()) -> Pipeline:
@@ -181,7 +181,74 @@ def test_a_key_longer_than_s3_allows_is_refused():
         pipelines.variant_key(VariantSpec(name="small"), "é" * 513, image_id="", extension="png")
 
 
+RESTORING = '[source]\nprefix = "in/"\nexclude = ["in/back/"]\n[variants.small]\nwidth = 1\n[restore]\n'
+
+
+def test_a_pipeline_may_restore_originals():
+    assert parsed("[variants.small]\nwidth = 1").restore is None
+    assert parsed(RESTORING + 'from = "in/"\nto = "back/"').restore == Restore(origin="in/", target="back/")
+    assert parsed(RESTORING + 'from = ""\nto = "in/back/"').restore == Restore(origin="", target="in/back/")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("", ["restore.from: expected the beginning", "restore.to: expected the beginning"]),
+        ('from = "in/"', ["restore.to: expected the beginning"]),
+        ('from = 1\nto = ""\nup = 2', ["restore.up: unknown", "restore.from: ", "restore.to: "]),
+        ('from = "a/"\nto = "a/"', ["restore.to: expected another place than restore.from"]),
+        ('from = "in/"\nto = "in/new/"', ["restore.to: in/new/ in the source bucket would count as an original"]),
+        ('from = "in/"\nto = "i"', ["restore.to: i in the source bucket would count as an original"]),
+    ],
+)
+def test_every_problem_of_a_restore_table_is_listed(table, expected):
+    found = problems(RESTORING + table)
+    assert len(found) == len(expected)
+    for line, beginning in zip(found, expected, strict=True):
+        assert line.startswith(beginning)
+
+
+def test_a_restore_that_is_no_table_is_refused_beside_other_problems():
+    assert problems("restore = 1\n[variants.a]\nwidth = 0")[-1] == "restore: expected a table"
+
+
+@given(st.text(max_size=8), st.text(min_size=1, max_size=8), st.text())
+def test_what_is_restored_is_never_an_original(prefix, target, key):
+    document = {
+        "source": {"prefix": prefix, "exclude": ["t/"]},
+        "variants": {"a": {"width": 1}},
+        "restore": {"from": "archive/", "to": target},
+    }
+    try:
+        pipeline = pipelines.parse(document, name="mine", folder=Path())
+    except pipelines.PipelineError:
+        return
+    assert not pipelines.is_original(pipeline.source, target + key + ".jpg")
+
+
 def test_a_digest_tells_pipelines_apart():
-    one, other = (parsed(f"[variants.a]\nwidth = {width}") for width in (10, 11))
-    assert pipelines.digest(one) != pipelines.digest(other)
-    assert pipelines.digest(one) == pipelines.digest(parsed("[variants.a]\nwidth = 10"))
+    one, same, other = (parsed(f"[variants.a]\nwidth = {width}") for width in (10, 10, 11))
+    assert pipelines.digest(one, Limits()) == pipelines.digest(same, Limits())
+    assert pipelines.digest(one, Limits()) != pipelines.digest(other, Limits())
+    assert pipelines.digest(one, Limits()) != pipelines.digest(one, Limits(max_pixels=1))
+
+
+@pytest.mark.parametrize(
+    ("template", "key", "expected"),
+    [
+        ("{variant}/{key}", "small/a/b.jpg", True),
+        ("{variant}/{key}", "large/a.jpg", False),
+        ("{path}/{stem}-small.{ext}", "a/b-small.webp", True),
+        ("{path}/{stem}-small.{ext}", "a/b-large.webp", False),
+        ("s.{key}", "sx", False),
+        ("{name}", "line\nbreak", True),
+    ],
+)
+def test_which_keys_could_be_variants(template, key, expected):
+    assert pipelines.could_be(VariantSpec(name="small", key=template), key) is expected
+
+
+@given(st.text(min_size=1, max_size=50), st.sampled_from(["{variant}/{key}", "{path}/{stem}.{ext}", "{name}"]))
+def test_every_variant_key_could_be_one(key, template):
+    spec = VariantSpec(name="small", key=template)
+    assert pipelines.could_be(spec, pipelines.variant_key(spec, key, image_id="", extension="jpg"))

@@ -18,6 +18,7 @@ STATUSES = {
     "EmptyObject": 422,
     "CorruptImage": 422,
     "VariantTooLarge": 422,
+    "CompletionRefused": 422,
     "DeadlineExceeded": 504,
     "StorageUnavailable": 503,
     "CatalogueUnavailable": 503,

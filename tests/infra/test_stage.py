@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+from chalicelib import pipelines
+from chalicelib.model import Pipeline, Restore, Source, VariantSpec
 from infra import stage
 from localcloud.home import ROOT, STAGE
 
@@ -17,9 +19,10 @@ def committed(name: str) -> dict[str, Any]:
     return json.loads((ROOT / ".chalice" / name).read_text())
 
 
-def statements(**variables: str) -> dict[str, dict[str, Any]]:
+def statements(*variants: VariantSpec, restore: Restore | None = None, **variables: str) -> dict[str, dict[str, Any]]:
     environment = stage.environment(OUTPUTS, variables)
-    document = stage.policy(STAGE, REGION, ACCOUNT, environment)
+    pipeline = Pipeline(name="mine", source=Source(), variants=variants, restore=restore)
+    document = stage.policy(STAGE, REGION, ACCOUNT, environment, pipeline)
     return {statement["Sid"]: statement for statement in document["Statement"]}
 
 
@@ -36,7 +39,7 @@ def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
     without = {**config, "stages": {}}
     variables = stage.environment(OUTPUTS, {})
     assert stage.configured(without, STAGE, variables) == config
-    assert committed("policy-local.json") == stage.policy(STAGE, REGION, ACCOUNT, variables)
+    assert committed("policy-local.json") == stage.policy(STAGE, REGION, ACCOUNT, variables, pipelines.load("default"))
 
 
 def test_other_stages_and_other_settings_of_a_stage_are_kept() -> None:
@@ -61,7 +64,39 @@ def test_originals_are_never_written() -> None:
     assert all(source not in statement["Resource"] for statement in writing)
 
 
+def test_a_pipeline_that_restores_may_write_there_and_nowhere_else() -> None:
+    restoring = statements(restore=Restore(origin="in/", target="back/"))
+    source = f"arn:aws:s3:::{OUTPUTS['SourceBucket']}/"
+    written = [
+        resource
+        for statement in restoring.values()
+        if "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+        if resource.startswith(source)
+    ]
+    assert written == [f"{source}back/*"]
+
+
+def test_a_target_can_be_handed_over_to_one_function() -> None:
+    (function,) = statements()["Redeliver"]["Resource"]
+    assert function == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:halftone-{STAGE}-redeliver"
+
+
 def test_allowed_buckets_are_in_the_policy() -> None:
     allowed = statements(ALLOWED_BUCKETS="one, two")
     assert {"arn:aws:s3:::one/*", "arn:aws:s3:::two/*"} <= set(allowed["WriteVariants"]["Resource"])
     assert {"arn:aws:s3:::one/*", "arn:aws:s3:::two/*"} <= set(allowed["ReadOriginals"]["Resource"])
+
+
+def test_a_pipeline_that_writes_beside_the_originals_may_write_to_its_folders_and_nowhere_else() -> None:
+    specs = (
+        VariantSpec(name="small", bucket="source", key="thumbnails/{variant}/{key}"),
+        VariantSpec(name="big", bucket="source", key="{variant}/{key}"),
+        VariantSpec(name="other", key="elsewhere/{key}"),
+    )
+    source = f"arn:aws:s3:::{OUTPUTS['SourceBucket']}"
+    writing = statements(*specs)["WriteVariants"]["Resource"]
+    assert [found for found in writing if found.startswith(source)] == [
+        f"{source}/big/*",
+        f"{source}/thumbnails/small/*",
+    ]

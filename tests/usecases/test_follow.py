@@ -42,3 +42,19 @@ def test_a_fault_in_a_batch_is_raised_after_the_others_are_done(stage, monkeypat
 
 def test_a_batch_of_nothing(stage):
     assert follow([], stage.halftone, call()) == {"handled": 0, "skipped": 0}
+
+
+def test_what_nobody_foresaw_does_not_stop_the_others_either(stage, monkeypatch):
+    for key in ("1.jpg", "2.jpg"):
+        stage.upload(key, picture())
+    whole = S3Storage.open
+
+    def broken(self, bucket, key):
+        if key == "1.jpg":
+            raise ZeroDivisionError
+        return whole(self, bucket, key)
+
+    monkeypatch.setattr(S3Storage, "open", broken)
+    with pytest.raises(ZeroDivisionError):
+        follow([created("1.jpg"), created("2.jpg")], stage.halftone, call())
+    assert [completion.key for completion in stage.completions()] == ["2.jpg"]

@@ -8,13 +8,14 @@ from chalicelib.errors import (
     CatalogueUnavailable,
     CorruptImage,
     ForbiddenBucket,
+    ImageTooLarge,
     InvalidRequest,
     NotFound,
     StorageUnavailable,
     UnknownVariant,
 )
 from chalicelib.identity import image_id
-from chalicelib.model import Format, Status, StorageChange, VariantSpec
+from chalicelib.model import Format, Limits, Status, StorageChange, VariantSpec
 from chalicelib.usecases import resize as resize_module
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.reprocess import reprocess
@@ -85,13 +86,66 @@ def test_variants_of_an_older_version_go(stage, photo):
     assert record.etag != photo.etag
 
 
-def test_a_variant_that_moves_leaves_nothing_behind(stage, photo):
+def test_the_same_size_at_two_places_is_two_variants(stage, photo):
     ordered(stage, width=100, dest_key="here.jpg")
     record = ordered(stage, width=100, dest_bucket="extra", dest_key="there.jpg")
-    assert "here.jpg" not in stage.keys("variants")
+    assert len({variant.name for variant in record.variants}) == len(photo.variants) + 2
+    assert "here.jpg" in stage.keys("variants")
     assert stage.keys("extra") == {"there.jpg"}
-    assert (record.variants[-1].bucket, record.variants[-1].key) == ("extra", "there.jpg")
-    assert names(record) == [*names(photo), "w100"]
+
+
+def test_a_variant_never_takes_the_place_of_anything_else(stage, photo):
+    stage.upload("other.jpg", picture(800, 600))
+    ordered(stage, key="other.jpg", width=50, dest_key="mine/taken.jpg")
+    stage.upload("foreign.jpg", b"somebody's", bucket="extra")
+    for place in (
+        {"dest_key": "thumbnail/other.jpg"},
+        {"dest_key": "thumbnail/photo.jpg"},
+        {"dest_key": "mine/taken.jpg"},
+        {"dest_bucket": "extra", "dest_key": "foreign.jpg"},
+    ):
+        with pytest.raises(InvalidRequest, match="dest_key") as caught:
+            ordered(stage, width=60, **place)
+        assert caught.value.field == "dest_key"
+    ordered(stage, width=61, dest_key="mine/own.jpg")
+    with pytest.raises(InvalidRequest, match="something else already"):
+        ordered(stage, width=62, dest_key="mine/own.jpg")
+    assert ordered(stage, width=61, dest_key="mine/own.jpg").variants[-1].width == 61
+    assert stage.record("photo.jpg").variants[: len(photo.variants)] == photo.variants
+
+
+def test_one_key_in_two_buckets_is_two_images_with_variants_of_their_own(stage, photo):
+    stage.upload("photo.jpg", picture(600, 800), bucket="extra")
+    record = ordered(stage, bucket="extra")
+    assert {variant.key for variant in record.variants} == {
+        f"{name}/extra/photo.jpg" for name in ("thumbnail", "medium", "large")
+    }
+    for variant in photo.variants:
+        assert stage.s3.head_object(Bucket=variant.bucket, Key=variant.key)["ETag"] == f'"{variant.etag}"'
+
+
+def test_there_is_a_most_of_adhoc_variants(stage, photo, monkeypatch):
+    monkeypatch.setattr(resize_module, "MOST_EXTRAS", 2)
+    ordered(stage, width=1)
+    record = ordered(stage, width=2)
+    with pytest.raises(InvalidRequest, match="2 ad-hoc variants"):
+        ordered(stage, width=3)
+    assert ordered(stage, width=2).variants == record.variants
+    assert len(record.variants) == len(photo.variants) + 2
+
+
+def test_a_variant_is_not_an_original(stage, photo):
+    with pytest.raises(InvalidRequest, match="is a variant"):
+        ordered(stage, bucket="variants", key=photo.variants[0].key)
+
+
+def test_a_failure_is_tried_again_when_somebody_asks(stage):
+    stage.upload("photo.jpg", picture(800, 600))
+    strict = replace(stage.halftone, settings=replace(stage.halftone.settings, limits=Limits(max_pixels=100)))
+    with pytest.raises(ImageTooLarge):
+        ordered(replace(stage, halftone=strict))
+    assert stage.record("photo.jpg").error.code == "image_too_large"
+    assert ordered(stage).status is Status.READY
 
 
 @pytest.mark.usefixtures("photo")
