@@ -1,0 +1,149 @@
+"""The races that the histories are there to find, by name: how each comes about, and that it ends well."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.model import Status
+from tests.histories.test_histories import Histories
+from tests.histories.world import SOURCE, Fault, Stored, Worker
+
+KEY = "a.jpg"
+
+
+class Play:
+    """A history by hand: people act, and each worker goes on to the call that the test names."""
+
+    def __init__(self) -> None:
+        self.history = Histories()
+        self.history.begin(seed=0)
+
+    def upload(self, content: bytes) -> Worker:
+        """Upload an original, and begin to work on its event."""
+        self.history.world.buckets[SOURCE][KEY] = Stored(content)
+        self.history.changed("created", KEY)
+        return self.deliver()
+
+    def delete(self) -> Worker:
+        self.history.delete(KEY)
+        return self.deliver()
+
+    def deliver(self) -> Worker:
+        self.history.deliver_one()
+        return self.history.world.workers[-1]
+
+    def until(self, worker: Worker, call: str) -> None:
+        """Let a worker go on until it is about to make this call."""
+        while worker.waiting_for != call:
+            self.step(worker)
+
+    def step(self, worker: Worker, fault: Fault = Fault.NONE) -> None:
+        assert worker in self.history.world.workers, "it has ended"
+        self.history.world.go_on(worker, fault)
+
+    def finish(self, worker: Worker) -> None:
+        while worker in self.history.world.workers:
+            self.step(worker)
+
+    def calls(self, worker: Worker) -> list[str]:
+        """Finish a worker, and list the calls that it made for it."""
+        before = len(self.history.world.calls)
+        self.finish(worker)
+        return self.history.world.calls[before:]
+
+    def said(self) -> list[Status]:
+        return [self.history.completion(message).status for message in self.history.world.published]
+
+
+@pytest.fixture
+def play() -> Iterator[Play]:
+    play = Play()
+    yield play
+    play.history.teardown()  # works off what is left, and checks the invariant
+
+
+def claimed(play: Play, content: bytes) -> Worker:
+    """A worker that has claimed its version and is about to write the first variant."""
+    worker = play.upload(content)
+    play.until(worker, "PutObject")
+    return worker
+
+
+def test_an_upload_costs_what_the_documentation_says(play):
+    assert play.calls(play.upload(b"one")) == [
+        "GetObject",
+        "UpdateItem",
+        "PutObject",
+        "PutObject",
+        "UpdateItem",
+        "Publish",
+    ]
+
+
+def test_a_duplicate_of_finished_work_costs_a_look(play):
+    play.finish(play.upload(b"one"))
+    play.history.duplicate(KEY)
+    assert play.calls(play.deliver()) == ["GetObject", "UpdateItem"]
+    assert play.said() == [Status.READY]
+
+
+def test_a_slow_loser_makes_the_winner_write_again_that_is_not_done(play):
+    loser = claimed(play, b"one")
+    winner = claimed(play, b"two")
+    play.until(winner, "UpdateItem")
+    assert play.calls(loser) == ["PutObject", "PutObject", "UpdateItem", "UpdateItem"]
+    assert play.calls(winner)[:3] == ["UpdateItem", "PutObject", "PutObject"]
+    assert play.said() == [Status.READY]
+
+
+def test_a_slow_loser_makes_good_what_it_wrote_over(play):
+    loser = claimed(play, b"one")
+    play.finish(play.upload(b"two"))
+    calls = play.calls(loser)
+    assert calls.count("HeadObject") >= 1
+    assert calls.count("PutObject") == 4
+
+
+def test_a_loser_that_dies_makes_good_when_its_event_comes_again(play):
+    loser = claimed(play, b"one")
+    play.finish(play.upload(b"two"))
+    play.step(loser, Fault.CRASH_AFTER)
+    assert play.calls(play.deliver()).count("PutObject") == 2
+
+
+def test_an_old_event_that_never_wrote_costs_a_look(play):
+    late = play.upload(b"one")
+    play.finish(play.upload(b"two"))
+    assert play.calls(late) == ["GetObject", "UpdateItem"]
+
+
+def test_what_a_worker_could_not_say_before_it_died_is_said(play):
+    worker = play.upload(b"one")
+    play.until(worker, "Publish")
+    play.step(worker, Fault.CRASH_BEFORE)
+    assert play.said() == []
+    assert play.calls(play.deliver()) == ["GetObject", "UpdateItem", "Publish"]
+
+
+def test_a_deletion_in_the_middle_leaves_nothing(play):
+    worker = claimed(play, b"one")
+    play.finish(play.delete())
+    play.finish(worker)
+    assert play.said()[-1] is Status.DELETED
+
+
+def test_an_upload_that_is_heard_of_after_its_deletion_does_nothing(play):
+    upload = play.upload(b"one")
+    play.finish(play.delete())
+    play.finish(upload)
+    assert play.said() == []
+
+
+def test_a_request_that_saw_the_object_before_it_went_does_not_bring_it_back(play):
+    play.finish(play.upload(b"one"))
+    play.history.ask(KEY)
+    request = play.history.world.workers[-1]
+    play.until(request, "GetObject")
+    play.step(request)
+    play.finish(play.delete())
+    play.finish(request)
