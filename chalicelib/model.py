@@ -76,10 +76,12 @@ class VariantSpec:
     """The recipe for one variant.
 
     A side of None follows from the other one and the aspect ratio; with both None the size stays. `format` of None is
-    the original's. `quality` runs from 1 to 100, None is the format's own default. `background` is `#rrggbb` or
-    `#rrggbbaa`, None is transparent where the format can be and white where it cannot. `sharpen` is the radius of an
-    unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and visible early, for five
-    times the encoding time. `max_bytes` of None is no bound. `gps` lets a location survive `metadata="all"`.
+    the original's. `quality` runs from 1 to 100, None is the format's own default. `lossless` is for PNG, WebP and
+    AVIF, and says nothing to JPEG and GIF. `background` is `#rrggbb` or `#rrggbbaa`: what lies around the picture, and
+    behind what is transparent in it; None is transparent where the format can be and white where it cannot. `sharpen`
+    is the radius of an unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and
+    visible early, for five times the encoding time. `max_bytes` of None is no bound. `gps` lets a location survive
+    `metadata="all"`.
     """
 
     name: str
@@ -137,12 +139,14 @@ class Limits:
     """What an original may cost, checked before it is decoded.
 
     `max_bytes`: the file. `max_pixels`: width x height, summed over all frames. `max_frames`: frames of an animation.
+    `max_moving_pixels`: width x height of all frames of all variants that move, whose encoding is what takes longest.
     `max_side`: pixels of either side of a variant; 16,383 is the most that WebP can hold.
     """
 
     max_bytes: int = 50_000_000
     max_pixels: int = 100_000_000
     max_frames: int = 1_000
+    max_moving_pixels: int = 40_000_000
     max_side: int = 16_383
 
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,20 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except pipelines.PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    twice = [name for name, count in Counter(photo.name for photo in options.photos).items() if count > 1]
+    if twice:
+        sys.stderr.write(
+            f"{', '.join(twice)}: more than one photo of that name, whose variants would be the same files\n"
+        )
+        return 2
     done: list[tuple[str, Rendering]] = []
     said: list[str] = []
     for photo in _with_progress(options.photos, sys.stderr):
         try:
             rendering = render(photo.read_bytes(), pipeline.variants)
             _write(rendering, photo, pipeline, options.out)
-        except (OSError, PermanentError) as error:
+        except (OSError, ValueError, PermanentError) as error:
             said.append(f"{photo}: not rendered: {error}\n")
             continue
         done.append((photo.name, rendering))
         said.append(_summary(photo, rendering))
     sys.stdout.writelines(said)
     if options.contact_sheet and done:
-        options.contact_sheet.write_bytes(contact_sheet(done))
+        try:
+            options.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
+            options.contact_sheet.write_bytes(contact_sheet(done))
+        except OSError as error:
+            sys.stderr.write(f"{options.contact_sheet}: not written: {error}\n")
+            return 1
     return 0 if len(done) == len(options.photos) else 1
 
 

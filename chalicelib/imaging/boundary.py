@@ -1,10 +1,10 @@
-"""Where a decoder's own exceptions and warnings end: nothing but the named errors of errors.py leaves imaging."""
+"""Where the exceptions and warnings of codecs end: nothing but the named errors of errors.py leaves imaging."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.errors import CorruptImage, HalftoneError, ImageTooLarge
+from chalicelib.errors import CorruptImage, HalftoneError, ImageTooLarge, InvalidRequest
 
 
 @contextmanager
@@ -24,3 +24,18 @@ def named_errors(name: str) -> Iterator[None]:
         raise ImageTooLarge(f"The {name} image needs more memory than there is") from error
     except Exception as error:
         raise CorruptImage(f"The {name} image is truncated or damaged and cannot be decoded") from error
+
+
+@contextmanager
+def encodable(name: str, target: str) -> Iterator[None]:
+    """Turn what an encoder raises for the variant `name` into InvalidRequest, or ImageTooLarge for lack of memory."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except HalftoneError:
+        raise
+    except MemoryError as error:
+        raise ImageTooLarge(f"Variant {name!r} needs more memory than there is") from error
+    except Exception as error:
+        raise InvalidRequest(f"Variant {name!r} cannot be encoded as {target}", field="format") from error

@@ -92,6 +92,11 @@ def open_original(data: bytes, limits: Limits) -> Original:
             frames = 1 if name in _FIRST_PAGE_ONLY else getattr(file, "n_frames", 1)
             header = headers.Header(*file.size, frames)
             _check(header, limits)
+        elif not _agrees(file, header):
+            raise CorruptImage(
+                f"The {name} file is damaged: it says {header.width} x {header.height} pixels in one place "
+                f"and {file.width} x {file.height} in another"
+            )
         return _original(name, len(data), file, header)
 
 
@@ -118,7 +123,9 @@ def _decoder(name: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     try:
         decoder: Callable[[io.BytesIO], ImageFile.ImageFile] = getattr(import_module(module), attribute)
     except ImportError as error:
-        raise UnsupportedFormat("The image is HEIC, which is read only where pillow-heif is installed") from error
+        raise UnsupportedFormat(
+            "The image is HEIC, which is read only where pillow-heif is installed: pip install pillow-heif"
+        ) from error
     return decoder
 
 
@@ -134,7 +141,15 @@ def _check(header: headers.Header, limits: Limits) -> None:
         )
 
 
+def _agrees(file: ImageFile.ImageFile, header: headers.Header) -> bool:
+    """Whether the decoder is about to unpack what was checked; a GIF's canvas may grow up to that, frame by frame."""
+    size = header.width, header.height
+    return file.size == size or (file.format == "GIF" and file.width <= size[0] and file.height <= size[1])
+
+
 def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.Header) -> Original:
+    if file.mode == "F":
+        raise UnsupportedFormat("The image has floating point pixels: expected whole numbers")
     tags = metadata.read(file)
     orientation = metadata.orientation(tags)
     turn = 1 if name in _TURNED_BY_DECODER else orientation
@@ -164,17 +179,49 @@ def _shrink_on_load(original: Original, wanted: Size) -> None:
 
 
 def _frame(original: Original, index: int) -> Frame:
-    """Frame `index`, a copy where there are more to come, as decoders compose each frame onto the last."""
+    """Frame `index`, a copy where there are more to come, as decoders compose each frame onto the last.
+
+    Of a WebP that moves alpha is always read: what its frames leave of the canvas is clear, whether or not it says so.
+    """
     file = original.file
     if original.frames == 1:
+        _scale_clear_level(file)
         file.load()
-        return Frame(file, 0)
+        negative = original.name == "tiff" and file.mode.startswith("I;16") and _tiff_white_is_zero(file)
+        return Frame(file.convert("I").point(lambda level: level * -1 + 65_535) if negative else file, 0)
     try:
         file.seek(index + getattr(file, "default_image", False))
     except EOFError as error:
         raise CorruptImage(
             f"The {original.name} file promises {original.frames} frames and ends after {index}"
         ) from error
+    if file.width * file.height > original.size.width * original.size.height:
+        raise CorruptImage(f"The {original.name} file has a frame larger than its canvas")
+    if original.name == "webp":
+        file._mode = file.rawmode = "RGBA"  # type: ignore[attr-defined] # noqa: SLF001 - the flag for alpha is no promise
+    _scale_clear_level(file)
     image = file.copy()
     duration: Any = file.info.get("duration", 0)
-    return Frame(image, round(float(duration)))
+    return Frame(image, animation.shown(round(float(duration))))
+
+
+def _scale_clear_level(file: ImageFile.ImageFile) -> None:
+    """Bring the level that a PNG says is clear to the depth that its pixels are about to be decoded to.
+
+    Pillow widens grey of 2 and 4 bits and takes the upper byte of 16-bit colours, and leaves that level as it was.
+    """
+    clear = file.info.get("transparency")
+    if file.format != "PNG" or not file.tile or clear is None:
+        return
+    match file.tile[0].args:
+        case "L;2":
+            file.info["transparency"] = clear * 85
+        case "L;4":
+            file.info["transparency"] = clear * 17
+        case "RGB;16B":
+            file.info["transparency"] = tuple(level >> 8 for level in clear)
+
+
+def _tiff_white_is_zero(file: Any) -> bool:
+    """Whether the lowest level is white (TIFF 6.0, tag 262), which Pillow minds in up to 8 bits only."""
+    return bool(file.tag_v2.get(262) == 0)

@@ -7,7 +7,8 @@ from importlib import import_module
 from PIL import Image
 
 from chalicelib.errors import VariantTooLarge
-from chalicelib.imaging.animation import Film, gif_loop
+from chalicelib.imaging.animation import Film, durations, gif_loop, showings
+from chalicelib.imaging.boundary import encodable
 from chalicelib.imaging.metadata import Kept
 from chalicelib.model import Format, VariantSpec
 
@@ -27,6 +28,9 @@ PALETTE_QUALITY = 99
 """The highest quality at which a PNG has a palette."""
 
 MAX_SIDE = {Format.JPEG: 65_535, Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.AVIF: 16_384, Format.GIF: 65_535}
+
+LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.AVIF})
+"""The formats that `lossless` means something to."""
 
 AVIF_SPEED = 8
 WEBP_METHOD = 4
@@ -49,19 +53,23 @@ def encode(
 ) -> bytes:
     """The file of a variant; at the best quality that `spec.max_bytes` allows where that is given.
 
-    Frames are in L, RGB or RGBA. `palette` asks for a PNG of at most 256 colours, as the original had. `checkpoint` is
-    called before each attempt. Raises VariantTooLarge when even quality 1 has more than `max_bytes`, or when lossless
-    leaves no choice and it has.
+    Frames are all in L, in RGB or in RGBA. `palette` asks for a PNG of at most 256 colours, as the original had.
+    `checkpoint` is called before each attempt, and between the frames of what moves. Raises VariantTooLarge when even
+    quality 1 has more than `max_bytes`, or when lossless leaves no choice and it has.
     """
     import_module(_PLUGINS[target])
     best = QUALITY[target] if spec.quality is None else spec.quality
     if palette and target is Format.PNG and spec.quality is None:
         best = min(best, PALETTE_QUALITY)
-    fixed = spec.lossless or (target is Format.PNG and film.moves)
+    fixed = (spec.lossless and target in LOSSLESS) or (target is Format.PNG and film.moves)
+    if film.moves:
+        for frame in film.frames:
+            _ask_between_frames(frame, checkpoint)
 
     def at(quality: int) -> bytes:
         checkpoint()
-        return _save(film, spec, target, kept, quality)
+        with encodable(spec.name, target):
+            return _save(film, spec, target, kept, quality)
 
     if spec.max_bytes is None:
         return at(best)
@@ -89,11 +97,25 @@ def _fitting(at: Callable[[int], bytes], best: int, room: int, *, lowest: int) -
     return found
 
 
+def _ask_between_frames(frame: Image.Image, checkpoint: Callable[[], None]) -> None:
+    """Call the checkpoint whenever an encoder turns to `frame`, which Pillow's announce by seeking in it."""
+
+    def seek(position: int) -> None:
+        checkpoint()
+        if position:
+            raise EOFError
+
+    frame.seek = seek  # type: ignore[assignment]
+
+
 def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: int) -> bytes:
     frames = film.frames
     if _has_palette(film, spec, target, quality):
         colours = max(2, 256 * quality // 100)
-        frames = [_with_palette(frame, colours, hard_alpha=target is Format.GIF) for frame in frames]
+        frames = []
+        for frame in film.frames:
+            frame.seek(0)
+            frames.append(_with_palette(frame, colours, hard_alpha=target is Format.GIF))
     options = _options(spec, target, quality) | _metadata(target, kept)
     if film.moves:
         options |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
@@ -138,12 +160,13 @@ def _metadata(target: Format, kept: Kept) -> Options:
 
 
 def _timing(film: Film, target: Format) -> Options:
+    options: Options = {"duration": durations(film.milliseconds, target)}
     if target is Format.GIF:
         loop = gif_loop(film.plays)
-        return {"duration": film.milliseconds, "disposal": 2} | ({} if loop is None else {"loop": loop})
+        return options | {"disposal": 2} | ({} if loop is None else {"loop": loop})
     if target is Format.AVIF:
-        return {"duration": film.milliseconds}
-    return {"duration": film.milliseconds, "loop": film.plays}
+        return options
+    return options | {"loop": showings(film.plays)}
 
 
 def _with_palette(image: Image.Image, colours: int, *, hard_alpha: bool) -> Image.Image:

@@ -67,10 +67,10 @@ def plan(
     """Decide how `original` becomes `target`, in whole pixels.
 
     Sizes are upright: EXIF orientation is already applied. The crop box is in original pixels and is taken before
-    scaling; `offset` places the scaled image on the canvas. A target side of None follows from the other one and the
-    aspect ratio; with both None the size stays. `anchor` says which part COVER keeps and where CONTAIN places the
-    picture. Unless `enlarge` is true nothing grows: for COVER the target shrinks, keeping its shape, until no axis
-    would; for FILL each axis stops at the original's; CONTAIN pads to the target all the same.
+    scaling; `offset` places the scaled image on the canvas. A target side of None follows from the other one, which
+    stays exact, and the aspect ratio; with both None the size stays. `anchor` says which part COVER keeps and where
+    CONTAIN places the picture. Unless `enlarge` is true nothing grows: for COVER the target shrinks, keeping its shape,
+    until no axis would; for FILL each axis stops at the original's; CONTAIN pads to the target all the same.
 
     >>> plan(Size(4000, 3000), Size(400, 400), Fit.COVER).crop
     Box(left=500, top=0, right=3500, bottom=3000)
@@ -79,15 +79,17 @@ def plan(
     """
     box = _complete(original, target)
     whole = Box(0, 0, *original)
+    stretched = box if enlarge else _smaller(original, box)
+    has_shape = None in target
     match fit:
         case Fit.INSIDE:
-            return _unpadded(whole, inside(original, box, enlarge=enlarge))
+            return _unpadded(whole, stretched if has_shape else inside(original, box, enlarge=enlarge))
         case Fit.OUTSIDE:
-            return _unpadded(whole, _outside(original, box, enlarge=enlarge))
+            return _unpadded(whole, stretched if has_shape else _outside(original, box, enlarge=enlarge))
         case Fit.FILL:
-            return _unpadded(whole, box if enlarge else _smaller(original, box))
+            return _unpadded(whole, stretched)
         case Fit.CONTAIN:
-            scaled = inside(original, box, enlarge=enlarge)
+            scaled = stretched if has_shape else inside(original, box, enlarge=enlarge)
             return Plan(whole, scaled, box, offset(scaled, box, anchor))
         case Fit.COVER:
             kept = inside(box, original, enlarge=True)

@@ -26,7 +26,9 @@ _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = {0xC2, 0xCA}
 _JPEG_DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"fcTL", b"fdAT"}
-_JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
+_JPEG_BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
+"""Markers without a length; 0x00 is a byte of data that strayed, which decoders pass over."""
+
 MAX_WEBP_CANVAS = 50_000_000
 """Pixels: the decoder takes 16 bytes for each, and thirty bytes of file can ask for 268 million of them."""
 
@@ -118,6 +120,8 @@ def _jpeg_header(data: bytes, marker: int, at: int, *, scan: int) -> Header:
     height, width, components = _u16(data, at + 3), _u16(data, at + 5), data[at + 7]
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
+    if data.rfind(b"\xff\xd9", scan) < 0:
+        raise CorruptImage("The jpeg file is truncated: it has no end marker")
     if marker in _JPEG_PROGRESSIVE or data[scan + 2] < components:
         scans = data.count(b"\xff\xda\0", scan) + 1
         if width * height * scans > MAX_SCANNED_PIXELS:
@@ -135,6 +139,8 @@ def _png(data: bytes) -> Header:
         if kind in _PNG_PICTURE and zlib.crc32(content) != checksum:
             raise CorruptImage(f"The png file is damaged: the checksum of a {kind.decode()} chunk is wrong")
         kinds.append(kind)
+    if kinds.count(b"IHDR") > 1:
+        raise CorruptImage("The png file has two headers")
     if not kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
         raise CorruptImage("The png file is truncated: its chunks do not run from header to end")
     width, height = _u32(data, 16), _u32(data, 20)

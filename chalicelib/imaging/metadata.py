@@ -4,11 +4,13 @@ import math
 import re
 from dataclasses import dataclass
 from typing import Any
+from xml.dom import XMLNS_NAMESPACE
+from xml.dom.minidom import Attr, Document, Element, parseString
 
 from PIL import Image, ImageFile
 from PIL.ExifTags import IFD, Base
 
-from chalicelib.errors import PermanentError
+from chalicelib.errors import CorruptImage, PermanentError
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.model import Metadata, VariantSpec
 
@@ -52,13 +54,12 @@ _IFD0_KEPT = frozenset(
 """What may follow a picture; in a TIFF the same directory also says where its pixels are."""
 
 _EXIF_DROPPED = frozenset({Base.MakerNote, Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset})
-_XMP_LOCATION = re.compile(
-    rb"""\s(?:exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\s*=\s*("[^"]*"|'[^']*')"""
+_LOCATION = re.compile(
+    r"gps|location|latitude|long?t?itude|altitude|city|state(?!ment)|province|country", re.IGNORECASE
 )
-_XMP_LOCATION_ELEMENT = re.compile(
-    rb"<(exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:Location)\b[^>]*?(?:/>|>.*?</\1\s*>)", re.DOTALL
-)
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*=\s*["']|<tiff:Orientation>\s*)\d+""")
+"""What the local name of an XMP property has in it that tells where a picture was taken, in whichever namespace."""
+
+_TIFF_NAMESPACE = "http://ns.adobe.com/tiff/1.0/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +120,37 @@ def kept(tags: Tags, spec: VariantSpec) -> Kept:
 
 def _copyright(tags: Tags) -> bytes:
     chosen = Image.Exif()
-    chosen.update({tag: tags.exif[tag] for tag in _COPYRIGHT if _text(tags.exif.get(tag))})
+    chosen.update({tag: _as_written(tags.exif[tag]) for tag in _COPYRIGHT if _text(tags.exif.get(tag))})
     return _written(chosen)
 
 
 def _all_exif(tags: Tags, *, gps: bool) -> bytes:
     """EXIF without what the variant makes wrong: orientation, dimensions, and the maker's note with its offsets."""
     chosen = Image.Exif()
-    chosen.update({tag: value for tag, value in tags.exif.items() if tag in _IFD0_KEPT})
-    details = {tag: value for tag, value in tags.exif.get_ifd(IFD.Exif).items() if tag not in _EXIF_DROPPED}
+    chosen.update({tag: _as_written(value) for tag, value in tags.exif.items() if tag in _IFD0_KEPT})
+    details = {
+        tag: _as_written(value) for tag, value in tags.exif.get_ifd(IFD.Exif).items() if tag not in _EXIF_DROPPED
+    }
     if details:
         chosen.get_ifd(IFD.Exif).update(details)
     place = tags.exif.get_ifd(IFD.GPSInfo) if gps else {}
     if place:
         chosen.get_ifd(IFD.GPSInfo).update(place)
     return _written(chosen)
+
+
+class _Bytes(str):
+    """Text that Pillow read a byte a letter (Latin-1), and that goes back as the same bytes, not as question marks."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        del encoding, errors
+        return super().encode("latin-1", "replace")
+
+
+def _as_written(value: object) -> object:
+    return _Bytes(value) if isinstance(value, str) else value
 
 
 def _written(exif: Image.Exif) -> bytes:
@@ -147,10 +164,50 @@ def _written(exif: Image.Exif) -> bytes:
 
 
 def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
-    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", tags.xmp)
-    if not gps:
-        xmp = _XMP_LOCATION_ELEMENT.sub(b"", _XMP_LOCATION.sub(b"", xmp))
-    return _bounded(xmp)
+    """XMP upright and, unless `gps`, without the place; none where it does not parse, as nobody knows what it tells."""
+    if not _bounded(tags.xmp):
+        return b""
+    try:
+        with named_errors("xmp"):
+            document = _parsed_xmp(tags.xmp)
+            _corrected(document, gps=gps)
+            return _bounded("".join(node.toxml() for node in document.childNodes).encode())
+    except PermanentError:
+        return b""
+
+
+def _parsed_xmp(packet: bytes) -> Document:
+    """The packet as a document; a document type, in which entities would be defined, is refused."""
+    text = packet.decode("utf-16" if packet[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig").strip("\0 \t\r\n")
+    if "<!DOCTYPE" in text:
+        raise CorruptImage("The XMP packet has a document type")
+    return parseString(text.encode())  # noqa: S318 - without a document type there are no entities to expand
+
+
+def _corrected(node: Any, *, gps: bool) -> None:
+    for part in [*(node.attributes.values() if isinstance(node, Element) else ()), *node.childNodes]:
+        name = getattr(part, "localName", None) or ""
+        if part.namespaceURI == _TIFF_NAMESPACE and name == "Orientation":
+            _become_upright(part)
+        elif not gps and _LOCATION.search(name) and part.namespaceURI != XMLNS_NAMESPACE:
+            _remove(node, part)
+        elif isinstance(part, Element):
+            _corrected(part, gps=gps)
+
+
+def _become_upright(part: Any) -> None:
+    if isinstance(part, Attr):
+        part.value = "1"
+        return
+    part.childNodes[:] = []
+    part.appendChild(part.ownerDocument.createTextNode("1"))
+
+
+def _remove(parent: Any, part: Any) -> None:
+    if isinstance(part, Attr):
+        parent.removeAttributeNode(part)
+    else:
+        parent.removeChild(part)
 
 
 def _bounded(block: bytes) -> bytes:
@@ -168,13 +225,21 @@ def _taken_at(details: dict[int, Any]) -> str:
     return f"{date.replace(':', '-')}T{time}{known_zone}"
 
 
+def _decoded(value: str | bytes) -> str:
+    """UTF-8, as most programs write it, else Latin-1, as which Pillow gives every text."""
+    try:
+        raw = value if isinstance(value, bytes) else value.encode("latin-1")
+        return raw.decode()
+    except UnicodeError:
+        return value if isinstance(value, str) else value.decode("latin-1")
+
+
 def _text(value: object) -> str:
     """A tag's value in printable characters, empty for what is not text or a number."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
     if isinstance(value, tuple) and len(value) == 1:
         value = value[0]
-    if isinstance(value, str):
+    if isinstance(value, str | bytes):
+        value = _decoded(value)
         return "".join(letter for letter in value if letter.isprintable()).strip()[:_MAX_TEXT]
     try:
         number = float(value)  # type: ignore[arg-type]

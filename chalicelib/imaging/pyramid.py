@@ -6,7 +6,7 @@ from PIL import Image
 
 from chalicelib.imaging import colour
 from chalicelib.imaging.geometry import Box
-from chalicelib.imaging.resample import Area, resample
+from chalicelib.imaging.resample import Area, premultiplied, resample
 from chalicelib.model import Size
 
 MARGIN = 2.0
@@ -50,29 +50,42 @@ class Level:
 class Pyramid:
     """The levels of one picture, largest first; what is drawn as a whole is kept as a level for what comes after.
 
-    `original` is the upright size that boxes are measured in; the first level may be smaller than that.
+    `original` is the upright size that boxes are measured in; the first level may be smaller than that. `straight` is
+    the first level as it was before it was multiplied by its alpha, which cannot be undone to the last bit.
     """
 
     original: Size
     levels: list[Level] = field(default_factory=list)
+    straight: Level | None = None
 
     @classmethod
-    def of(cls, image: Image.Image, original: Size, *, turn: int, profile: bytes | None) -> "Pyramid":
-        """A pyramid on `image`, which it may change, and which is brought to 8 bits and a mode that scales."""
+    def of(
+        cls, image: Image.Image, original: Size, *, turn: int, profile: bytes | None, unscaled: bool = False
+    ) -> "Pyramid":
+        """A pyramid on `image`, which it may change, and which is brought to 8 bits and a mode that scales.
+
+        `unscaled` says that it will be drawn at its own size too, where nothing is to be lost.
+        """
         base = colour.to_eight_bits(image)
         base.info = {}
-        return cls(original, [Level(base, turn, profile)])
+        if base.mode != "RGBA":
+            return cls(original, [Level(base, turn, profile)])
+        straight = Level(base.copy(), turn, profile) if unscaled else None
+        return cls(original, [Level(premultiplied(base), turn, profile)], straight)
 
     def draw(self, box: Box, size: Size) -> Image.Image:
-        """The part `box` of the original at `size`: upright, sRGB, in mode L, RGB or RGBa.
+        """The part `box` of the original at `size`: upright, sRGB, in mode L, RGB, RGBa or, where unscaled, RGBA.
 
         It may be kept as a level: it is not to be written to.
 
         Normalising comes after scaling, where there are fewer pixels to turn and to convert.
         """
+        first = self.levels[0].size
+        if self.straight is not None and first == self.original and box.size == size:
+            return _drawn(self.straight, _area(box, self.original, self.straight), size)
         level = self._level_for(box, size)
         drawn = _drawn(level, _area(box, self.original, level), size)
-        if box.size == self.original and size != self.levels[-1].size:
+        if box.size == self.original and _is_smaller(size, first) and size != self.levels[-1].size:
             self.levels.append(Level(drawn))
         return drawn
 
@@ -88,11 +101,15 @@ class Pyramid:
         return self.levels[0]
 
 
+def _is_smaller(one: Size, other: Size) -> bool:
+    return one != other and one.width <= other.width and one.height <= other.height
+
+
 def _drawn(level: Level, area: Area, size: Size) -> Image.Image:
     raw_size = (size.height, size.width) if level.turn in SIDEWAYS else size
-    whole = area == (0, 0, *level.image.size)
-    unscaled = whole and raw_size == level.image.size
-    image = level.image.copy() if unscaled else resample(level.image, Size(*raw_size), area)
+    left, top, right, bottom = map(round, area)
+    unscaled = area == (left, top, right, bottom) and raw_size == (right - left, bottom - top)
+    image = level.image.crop((left, top, right, bottom)) if unscaled else resample(level.image, Size(*raw_size), area)
     upright = image.transpose(_TURNS[level.turn]) if level.turn in _TURNS else image
     return colour.to_srgb(upright, level.profile)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from chalicelib.errors import InvalidRequest, PermanentError
+from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError
 from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import MOVING, Film
 from chalicelib.imaging.boundary import named_errors
@@ -18,6 +18,7 @@ from chalicelib.model import (
     Fit,
     Format,
     Limits,
+    Metadata,
     Position,
     RenderedVariant,
     Rendering,
@@ -67,13 +68,15 @@ def render(
     """
     original = decode.open_original(data, limits)
     jobs = [_job(spec, original, limits) for spec in specs]
+    if original.frames > 1:
+        _check_motion(jobs, original.frames, limits)
     checkpoint()
     films, small = _filmed(original, jobs, checkpoint)
     return Rendering(
         original=describe.info(original),
         placeholder=describe.placeholder(small),
         perceptual_hash=hashes.perceptual_hash(small),
-        variants=tuple(_encoded(job, film, original, checkpoint) for job, film in zip(jobs, films, strict=True)),
+        variants=tuple(_encoded(job, films.pop(0), original, checkpoint) for job in jobs),
     )
 
 
@@ -88,14 +91,20 @@ def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
 
 
 def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
+    choices = (("fit", spec.fit, Fit), ("position", spec.position, Position), ("metadata", spec.metadata, Metadata))
+    for field, choice, known in (*choices, ("format", spec.format or Format.JPEG, Format)):
+        if choice not in list(known):
+            raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {choice!r}", field=field)
     ranges = (
         ("width", spec.width, 1, limits.max_side),
         ("height", spec.height, 1, limits.max_side),
         ("quality", spec.quality, 1, 100),
+        ("max_bytes", spec.max_bytes, 1, 2**63 - 1),
         ("sharpen", spec.sharpen, 0, MAX_SHARPEN),
     )
     for field, value, least, most in ranges:
-        if value is not None and not least <= value <= most:
+        whole = value is None or isinstance(value, int) or field == "sharpen"
+        if value is not None and not (whole and least <= value <= most):
             raise InvalidRequest(f"{field}: expected {least} to {most}, got {value}", field=field)
 
 
@@ -122,6 +131,16 @@ def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limit
         )
 
 
+def _check_motion(jobs: Sequence[Job], frames: int, limits: Limits) -> None:
+    canvases = [job.plan.canvas for job in jobs if job.format in MOVING]
+    pixels = frames * sum(canvas.width * canvas.height for canvas in canvases)
+    if pixels > limits.max_moving_pixels:
+        raise ImageTooLarge(
+            f"The image has {frames:,} frames, which make {pixels:,} pixels in all moving variants: "
+            f"at most {limits.max_moving_pixels:,} are allowed"
+        )
+
+
 def _mark(spec: Watermark, limits: Limits) -> Image.Image:
     """The watermark's picture, ready to be scaled; what is wrong with it is the request's fault, not the original's."""
     if spec.position in BY_CONTENT or not 0 <= spec.opacity <= 1 or not 0 < spec.scale <= 1:
@@ -134,7 +153,7 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
         original = decode.open_original(spec.image, limits)
         frames = decode.decode_frames(original, None, only_first=True)
         with named_errors(original.name):
-            return _pyramid(next(frames), original).draw(Box(0, 0, *original.size), original.size)
+            return _pyramid(next(frames), original, unscaled=False).draw(Box(0, 0, *original.size), original.size)
     except PermanentError as error:
         raise InvalidRequest(f"watermark: {error}", field="watermark") from error
 
@@ -143,11 +162,12 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
     """The film of each job, in their order, and a thumbnail of the first frame."""
     films = [Film([], [], original.plays) for _ in jobs]
     thumbnails: list[Image.Image] = []
+    unscaled = any(job.plan.scaled == job.plan.crop.size for job in jobs)
     moving = original.frames > 1 and any(job.format in MOVING for job in jobs)
     for frame in decode.decode_frames(original, _wanted(original.size, jobs), only_first=not moving):
         checkpoint()
         with named_errors(original.name):
-            pyramid = _pyramid(frame, original)
+            pyramid = _pyramid(frame, original, unscaled=unscaled)
             if not thumbnails:
                 jobs = [_focused(job, pyramid) for job in jobs]
             for job, film in sorted(zip(jobs, films, strict=True), key=_largest_first):
@@ -174,8 +194,8 @@ def _largest_first(pair: tuple[Job, Film]) -> float:
     return -plan.scaled.width / plan.crop.size.width
 
 
-def _pyramid(frame: Frame, original: Original) -> Pyramid:
-    return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile)
+def _pyramid(frame: Frame, original: Original, *, unscaled: bool) -> Pyramid:
+    return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile, unscaled=unscaled)
 
 
 def _focused(job: Job, pyramid: Pyramid) -> Job:
@@ -187,6 +207,7 @@ def _focused(job: Job, pyramid: Pyramid) -> Job:
 
 
 def _encoded(job: Job, film: Film, original: Original, checkpoint: Callable[[], None]) -> RenderedVariant:
+    film.unify()
     kept = metadata.kept(original.tags, job.spec)
     palette = original.mode == "P"
     data = encode.encode(film, job.spec, job.format, kept, palette=palette, checkpoint=checkpoint)

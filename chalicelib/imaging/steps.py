@@ -52,10 +52,13 @@ def sharpen(image: Image.Image, job: Job) -> Image.Image:
 
 
 def pad(image: Image.Image, job: Job) -> Image.Image:
-    """The picture on its canvas; a canvas that is not opaque gives the picture an alpha channel."""
-    if job.plan.canvas == image.size:
-        return image
+    """The picture on its canvas; a canvas that is not opaque gives the picture an alpha channel.
+
+    The background lies behind what is transparent in the picture as well, whatever the fit.
+    """
     background = job.background
+    if job.plan.canvas == image.size and (image.mode != "RGBA" or background[3] == 0):
+        return image
     if image.mode == "RGBA" or background[3] < 255:
         canvas = Image.new("RGBA", job.plan.canvas, background)
         canvas.alpha_composite(image.convert("RGBA"), job.plan.offset)
@@ -85,7 +88,7 @@ def _scaled_mark(mark: Image.Image, spec: Watermark, size: Size) -> Image.Image:
 
 
 def flatten(image: Image.Image, job: Job) -> Image.Image:
-    """No alpha where the format has none, and none where it says nothing."""
+    """No alpha where the format has none, and none in a frame where it says nothing."""
     if image.mode != "RGBA":
         return image
     if job.format is Format.JPEG:

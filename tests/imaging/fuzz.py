@@ -16,28 +16,39 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageCms
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Limits, VariantSpec
+from chalicelib.model import Fit, Format, Metadata, VariantSpec, Watermark
 
 SECONDS_PER_FILE = 10
 MEMORY_BYTES = 1 << 30
 
+
+def _mark() -> Watermark:
+    out = io.BytesIO()
+    Image.new("RGBA", (9, 5), (255, 0, 0, 128)).save(out, "PNG")
+    return Watermark(image=out.getvalue(), opacity=0.5)
+
+
 SPECS = (
     VariantSpec(name="same", width=40, height=40),
     VariantSpec(name="cover", width=30, height=20, fit=Fit.COVER, format=Format.JPEG),
-    VariantSpec(name="contain", width=24, height=32, fit=Fit.CONTAIN, format=Format.WEBP),
+    VariantSpec(name="contain", width=24, height=32, fit=Fit.CONTAIN, format=Format.WEBP, metadata=Metadata.ALL),
+    VariantSpec(name="tiny", width=8, format=Format.AVIF, metadata=Metadata.ALL, gps=True),
+    VariantSpec(name="indexed", width=16, format=Format.GIF, max_bytes=2_000, background="#ff000080"),
+    VariantSpec(name="marked", width=20, format=Format.PNG, metadata=Metadata.COPYRIGHT, watermark=_mark()),
 )
 
 Mutation = Callable[[random.Random, bytearray], None]
 
 
-class Hang(Exception):
-    """A file took longer than SECONDS_PER_FILE."""
+class Hang(BaseException):
+    """A file took longer than SECONDS_PER_FILE; no Exception, lest it be taken for a decoder's."""
 
 
 def seeds() -> dict[str, bytes]:
@@ -89,7 +100,7 @@ def mutants(seed: int) -> Iterator[tuple[str, bytes]]:
 def attempt(data: bytes) -> str:
     """Render `data`, and return the code of the error that it ended in, or `ok`; anything else is raised."""
     try:
-        render(data, SPECS, limits=Limits(max_pixels=20_000_000, max_frames=100))
+        render(data, SPECS)
     except PermanentError as error:
         return error.code
     return "ok"
@@ -136,7 +147,58 @@ def _scramble(chance: random.Random, data: bytearray) -> None:
     data[start : start + length] = chance.randbytes(length)
 
 
-MUTATIONS: tuple[Mutation, ...] = (_flip_bits, _set_extreme, _truncate, _cut_out, _repeat, _scramble)
+def _rearrange(chance: random.Random, data: bytearray) -> None:
+    """Repeat, move or drop a whole chunk or segment, or put one inside another, so that lengths and checksums hold."""
+    parts = _parts(data)
+    if len(parts) < 3:
+        return
+    at, to = chance.randrange(1, len(parts)), chance.randrange(1, len(parts))
+    match chance.randrange(4):
+        case 0:
+            parts.insert(to, parts[at])
+        case 1:
+            parts.insert(to, parts.pop(at))
+        case 2:
+            del parts[at]
+        case 3:
+            parts[to] = parts[to][:8] + parts[at] + parts[to][8:]
+    data[:] = b"".join(parts)
+
+
+def _parts(data: bytearray) -> list[bytes]:
+    """The head of a PNG, RIFF, ISO or JPEG file, and its chunks, boxes or segments; only the head of any other file."""
+    starts = [0]
+    at = {0x89: 8, 0x52: 12, 0xFF: 2}.get(data[0] if data else 0, 0)
+    while 0 < at + 8 <= len(data):
+        starts.append(at)
+        if data[0] == 0x89:
+            at += 12 + int.from_bytes(data[at : at + 4], "big")
+        elif data[0] == 0x52:
+            at += 8 + (int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1)
+        elif data[at] == 0xFF:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        else:
+            break
+    return [bytes(data[start:end]) for start, end in pairwise([*starts, len(data)])]
+
+
+def _hide(chance: random.Random, data: bytearray) -> None:
+    """Put bytes that some readers pass over, and some take for a length, at the edge of a segment."""
+    at = len(_parts(data)[0]) if chance.random() < 0.5 else chance.randrange(len(data) + 1)
+    data[at:at] = chance.choice((b"\xff\0\0\x06", b"\xff", b"\0", b"\xff\xfe\0\x04", b"\xff\x01\0\x04"))
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    _flip_bits,
+    _set_extreme,
+    _truncate,
+    _cut_out,
+    _repeat,
+    _scramble,
+    _rearrange,
+    _rearrange,
+    _hide,
+)
 
 
 def main() -> int:
@@ -145,13 +207,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="which files to make (default: 1)")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY_BYTES, 4 * MEMORY_BYTES))
-    signal.signal(signal.SIGALRM, _hang)
     end = time.monotonic() + options.seconds
     outcomes: Counter[str] = Counter()
     for number, (name, data) in enumerate(mutants(options.seed)):
         if time.monotonic() >= end:
             break
-        problem, outcome = _guarded(data)
+        problem, outcome = guarded(data)
         if problem:
             saved = Path(tempfile.mkdtemp(prefix="fuzz-")) / f"{options.seed}-{number}.bin"
             saved.write_bytes(data)
@@ -165,8 +226,10 @@ def main() -> int:
     return 0
 
 
-def _guarded(data: bytes) -> tuple[str, str]:
+def guarded(data: bytes) -> tuple[str, str]:
     """What is wrong with how `data` ended, empty if nothing is, and the outcome."""
+    peak = _peak()
+    before = signal.signal(signal.SIGALRM, _hang)
     signal.alarm(SECONDS_PER_FILE)
     try:
         outcome = attempt(data)
@@ -176,7 +239,8 @@ def _guarded(data: bytes) -> tuple[str, str]:
         return f"{type(error).__name__} left render: {error}", ""
     finally:
         signal.alarm(0)
-    return (f"took {_peak() / 1e6:,.0f} MB", "") if _peak() > MEMORY_BYTES else ("", outcome)
+        signal.signal(signal.SIGALRM, before)
+    return (f"took {_peak() / 1e6:,.0f} MB", "") if _peak() > max(MEMORY_BYTES, peak) else ("", outcome)
 
 
 def _peak() -> int:

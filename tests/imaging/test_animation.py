@@ -7,6 +7,8 @@ from PIL import Image, ImageSequence
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, TooManyFrames
 from chalicelib.imaging import animation
+from chalicelib.imaging.encode import encode
+from chalicelib.imaging.metadata import Kept
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Limits, VariantSpec
 from tests.imaging import pictures
@@ -197,3 +199,73 @@ def test_a_gif_that_ends_in_a_frame_is_corrupt():
     data = moving("GIF")
     with pytest.raises(CorruptImage):
         render(data[:-6], [VariantSpec(name="a")])
+
+
+@pytest.mark.parametrize("target", [Format.WEBP, Format.PNG, Format.AVIF])
+@pytest.mark.parametrize("opaque_first", [True, False])
+def test_alpha_is_decided_once_for_all_frames(target, opaque_first):
+    opaque, clear = solid(pictures.RED), Image.new("RGBA", (SIDE, SIDE), CLEAR)
+    clear.paste((*pictures.GREEN, 255), (0, 0, SIDE, 8))
+    first, *rest = (opaque, clear, opaque) if opaque_first else (clear, opaque, clear)
+    data = pictures.file_of(first, "PNG", save_all=True, append_images=rest, duration=100)
+    made = render(data, [VariantSpec(name="a", format=target, lossless=target is not Format.AVIF)]).variants[0].data
+    if target is Format.WEBP:  # of which Pillow reads alpha only where the file has a flag for it
+        made = render(made, [VariantSpec(name="a", format=Format.PNG)]).variants[0].data
+    alphas = [frame[0][3] > 127 for frame in colours_at(made, (8, 12))]
+    assert alphas == [opaque_first, not opaque_first, opaque_first]
+
+
+@pytest.mark.parametrize("loop", [65_535, 70_000])
+@pytest.mark.parametrize("target", [Format.GIF, Format.WEBP, Format.PNG])
+def test_more_showings_than_a_format_can_count_are_its_most(loop, target):
+    source = "GIF" if loop == 65_535 else "PNG"
+    made = render(moving(source, loop), [VariantSpec(name="a", format=target)]).variants[0].data
+    assert frames_of(made)[1]["loop"] >= 65_534
+
+
+def test_times_are_as_long_as_a_format_can_tell():
+    assert animation.durations([10**7], Format.GIF) == [655_350]
+    assert animation.durations([10**7], Format.PNG) == [65_535]
+    assert animation.durations([10**9], Format.WEBP) == [16_777_215]
+
+
+def test_a_gif_is_as_long_as_what_it_was_made_of():
+    """Hundredths of a second cannot tell 33 ms; no frame is so short that browsers would slow it down."""
+    assert animation.durations([33] * 6, Format.GIF) == [30, 40, 30, 30, 40, 30]
+    assert sum(animation.durations([16] * 100, Format.GIF)) == 2000
+    assert animation.durations([5, 100], Format.GIF) == [20, 90]
+
+
+def test_the_deadline_holds_between_the_frames_of_an_encode():
+    asked = []
+    first, *rest = (solid((shade, 0, 0)) for shade in range(0, 200, 10))
+    film = animation.Film([first, *rest], [50] * 20, 0)
+    for target in (Format.GIF, Format.WEBP, Format.PNG, Format.AVIF):
+        asked.clear()
+        encode(film, VariantSpec(name="a"), target, Kept(), palette=False, checkpoint=lambda: asked.append(None))
+        assert len(asked) > 20, target
+
+
+def test_what_the_frames_of_a_webp_leave_of_its_canvas_is_clear():
+    """RFC 9649, 2.7.1.1: its background may be ignored, and is, by every browser."""
+    first, second = solid(pictures.RED), solid(pictures.BLUE)
+    first.paste(CLEAR, (0, 8, SIDE, SIDE))
+    second.paste(CLEAR, (0, 8, SIDE, SIDE))
+    data = bytearray(pictures.file_of(first, "WEBP", save_all=True, append_images=[second], lossless=True))
+    data[20] &= ~0x10
+    found = colours_at(
+        render(bytes(data), [VariantSpec(name="a", format=Format.PNG)]).variants[0].data, (8, 2), (8, 12)
+    )
+    assert [[pixel[3] for pixel in frame] for frame in found] == [[255, 0], [255, 0]]
+
+
+@pytest.mark.parametrize(("told", "shown"), [(0, 100), (10, 100), (20, 20), (33, 33)])
+def test_a_frame_is_shown_as_long_as_browsers_show_it(told, shown):
+    assert animation.shown(told) == shown
+
+
+def test_the_frames_of_all_moving_variants_are_limited_together():
+    specs = [VariantSpec(name="a"), VariantSpec(name="b", width=8), VariantSpec(name="c", format=Format.JPEG)]
+    with pytest.raises(ImageTooLarge, match="3 frames, which make 960 pixels in all moving variants: at most 959"):
+        render(moving("GIF"), specs, limits=Limits(max_moving_pixels=959))
+    render(moving("GIF"), specs, limits=Limits(max_moving_pixels=960))

@@ -5,7 +5,7 @@ import struct
 import pytest
 from PIL import Image, ImageCms
 
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, UnsupportedFormat
 from chalicelib.imaging import colour
 from chalicelib.imaging.render import render
 from chalicelib.model import Fit, Format, Size, VariantSpec
@@ -110,31 +110,78 @@ def test_16_bit_colour_is_scaled_and_not_clipped():
     assert all(close(one, other, 1) for one, other in zip(found, expected, strict=True)), found
 
 
-@pytest.mark.parametrize(("largest", "white"), [(1.0, 1.0), (200.0, 255.0), (40_000.0, 65_535.0), (1e6, 1e6)])
-def test_floats_are_scaled_by_what_their_white_must_be(largest, white):
-    image = Image.new("F", (2, 1), 0)
+@pytest.mark.parametrize(("largest", "white"), [(40_000, 65_535), (1_000_000, 1_000_000)])
+def test_wide_whole_numbers_are_scaled_by_what_their_white_must_be(largest, white):
+    image = Image.new("I", (2, 1), 0)
     image.putpixel((1, 0), largest)
     assert colour.to_eight_bits(image).getpixel((1, 0)) == round(255 * largest / white)
 
 
-def test_grey_of_many_strips_is_as_that_of_one(monkeypatch):
-    image = pictures.scenery(50, 40, "L").convert("I").point(lambda level: level * 257).convert("I;16")
-    whole = colour.to_eight_bits(image)
-    monkeypatch.setattr(colour, "_STRIP_ROWS", 7)
-    assert colour.to_eight_bits(image).tobytes() == whole.tobytes() == pictures.scenery(50, 40, "L").tobytes()
+@pytest.mark.parametrize(
+    ("depth", "kind", "line", "clear", "expected"),
+    [
+        (2, 0, b"\xe4", b"\0\1", [(255, 255), (170, 255), (85, 0), (0, 255)]),
+        (4, 0, b"\x0f\x84", b"\0\x08", [(0, 255), (255, 255), (136, 0), (68, 255)]),
+        (16, 0, struct.pack(">4H", 0, 32768, 32769, 65535), struct.pack(">H", 32768), [(0, 255), (128, 0), (128, 255)]),
+        (16, 0, struct.pack(">4H", 0, 32768, 4112, 65535), struct.pack(">H", 5), [(0, 255), (128, 255), (16, 255)]),
+        (
+            16,
+            2,
+            struct.pack(">12H", *[0] * 3, *[32768] * 3, *[4112] * 3, *[65535] * 3),
+            struct.pack(">3H", 32768, 32768, 32768),
+            [(0, 255), (128, 0), (16, 255)],
+        ),
+    ],
+    ids=["2-bit grey", "4-bit grey", "16-bit grey", "16-bit grey without the level", "16-bit colour"],
+)
+def test_the_clear_level_of_a_png_is_found_at_every_depth(depth, kind, line, clear, expected):
+    data = pictures.png((4, 1, depth, kind), b"\0" + line, (b"tRNS", clear))
+    image = rendered(data, VariantSpec(name="same", format=Format.PNG)).convert("RGBA")
+    found = [image.getpixel((at, 0)) for at in range(len(expected))]
+    assert [(pixel[0], pixel[3]) for pixel in found] == expected
 
 
-def test_palette_with_transparency_scales_without_the_hidden_colour():
-    """A transparent index is green; scaled down beside opaque red, no green may show."""
-    line = b"\0" + bytes([0, 1] * 16)
-    data = pictures.png(
-        (32, 32, 8, 3), line * 32, (b"PLTE", bytes(pictures.RED + pictures.GREEN)), (b"tRNS", bytes([255, 0]))
-    )
-    found = rendered(data, VariantSpec(name="half", width=16, format=Format.WEBP, lossless=True))
-    assert found.mode == "RGBA"
-    red, green, blue, alpha = found.getpixel((8, 8))
-    assert (red, green, blue) == pictures.RED
-    assert abs(alpha - 128) <= 2
+def test_16_bit_grey_whose_white_is_zero_is_no_negative():
+    levels = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 65535 - 4112))
+    data = pictures.file_of(levels, "TIFF", tiffinfo={262: 0})
+    assert pictures.opened(data).tag_v2[262] == 0
+    image = rendered(data)
+    assert [image.getpixel((at, 0)) for at in range(2)] == [255, 16]
+
+
+def test_floating_point_pixels_are_refused():
+    with pytest.raises(UnsupportedFormat, match="floating point"):
+        render(pictures.file_of(Image.new("F", (4, 4), 0.5), "TIFF"), [])
+
+
+def test_a_picture_with_alpha_at_its_own_size_is_the_same():
+    pixels = [(200, 100, 50, 1), (200, 100, 50, 10), (201, 77, 3, 254)]
+    data = pictures.file_of(pictures.image_of([pixels], "RGBA"), "PNG")
+    specs = [VariantSpec(name="small", width=2), VariantSpec(name="same")]
+    image = pictures.opened(render(data, specs).variants[1].data)
+    assert [image.getpixel((at, 0)) for at in range(3)] == pixels
+
+
+@pytest.mark.parametrize("target", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF])
+def test_a_converted_picture_carries_no_profile(target):
+    profile = pictures.rgb_profile(pictures.DISPLAY_P3, 2.2)
+    data = pictures.file_of(pictures.scenery(40, 30), "PNG", icc_profile=profile)
+    assert not rendered(data, VariantSpec(name="a", width=20, format=target)).info.get("icc_profile")
+
+
+def test_a_profile_is_judged_by_what_it_does_and_not_by_its_name():
+    linear = pictures.rgb_profile(pictures.SRGB, 1.0).replace(b"a test's own\0", b"sRGB, really\0")
+    found = middles(rendered(pictures.file_of(patches([(64, 64, 64)], "RGB"), "PNG", icc_profile=linear)), 1)
+    assert close(found[0], pictures.srgb_of_linear([64 / 255] * 3), 1)
+
+
+@pytest.mark.parametrize("width", [40, 41, 20])
+def test_the_background_lies_behind_what_is_transparent(width):
+    picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    picture.paste((*pictures.RED, 255), (0, 0, 20, 40))
+    spec = VariantSpec(name="box", width=width, height=40, fit=Fit.CONTAIN, background="#0000ff")
+    found = rendered(pictures.file_of(picture, "PNG"), spec).convert("RGBA")
+    assert found.getpixel((width * 3 // 4, 20)) == (*pictures.BLUE, 255)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

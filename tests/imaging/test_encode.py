@@ -65,6 +65,11 @@ def test_max_bytes_that_nothing_fits_in_is_an_error(fields):
         encoded(Format.WEBP, max_bytes=20, **fields)
 
 
+def test_lossless_says_nothing_to_a_jpeg():
+    room = len(encoded(Format.JPEG)) - 100
+    assert encoded(Format.JPEG, lossless=True, max_bytes=room) == encoded(Format.JPEG, max_bytes=room)
+
+
 def test_lossless_is_not_traded_for_bytes_in_one_attempt():
     attempts = []
     spec = VariantSpec(name="a", lossless=True, max_bytes=len(encoded(Format.WEBP, lossless=True)) - 1)

@@ -153,3 +153,20 @@ def test_one_open_side_follows_from_the_other(size, width):
     made = plan(size, (width, None), Fit.FILL, enlarge=True)
     assert made.canvas.width == width
     assert abs(made.canvas.height - max(1, size.height * width / size.width)) <= 0.5
+
+
+@given(
+    size=SIZES,
+    side=SIDES,
+    fit=st.sampled_from([Fit.INSIDE, Fit.OUTSIDE, Fit.CONTAIN, Fit.FILL]),
+    enlarge=st.booleans(),
+)
+@example(size=Size(900, 300), side=640, fit=Fit.INSIDE, enlarge=False)
+@example(size=Size(900, 300), side=640, fit=Fit.CONTAIN, enlarge=False)
+def test_a_side_given_alone_is_exact(size, side, fit, enlarge):
+    """Unless that would enlarge: then the original's own."""
+    by_width = plan(size, (side, None), fit, enlarge=enlarge)
+    assert by_width.scaled.width == (side if enlarge else min(side, size.width))
+    assert abs(by_width.scaled.height - max(1, size.height * by_width.scaled.width / size.width)) <= 0.5
+    turned = plan(Size(size.height, size.width), (None, side), fit, enlarge=enlarge)
+    assert turned.scaled == Size(by_width.scaled.height, by_width.scaled.width)

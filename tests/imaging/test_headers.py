@@ -1,6 +1,7 @@
 """What is told from a file's structure alone."""
 
 import struct
+import zlib
 
 import pytest
 from PIL import Image
@@ -133,3 +134,25 @@ def test_a_flipped_bit_in_what_a_png_shows_is_corrupt(kind):
 def test_a_png_without_an_end_is_corrupt():
     with pytest.raises(CorruptImage, match="truncated"):
         headers.read(pictures.file_of(SMALL, "PNG")[:-12], "png")
+
+
+def test_a_png_with_a_second_header_is_corrupt():
+    """A decoder would go by the last one."""
+    small, large = (struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0) for side in (8, 3000))
+    pixels = zlib.compress(bytes(3001 * 3000))
+    data = pictures.png_file([(b"IHDR", small), (b"IHDR", large), (b"IDAT", pixels), (b"IEND", b"")])
+    with pytest.raises(CorruptImage, match="two headers"):
+        headers.read(data, "png")
+
+
+def test_a_jpeg_cannot_hide_its_header_behind_a_stray_byte():
+    """What a decoder passes over must not be taken for a segment, whose length would lead to another frame header."""
+    true, small = pictures.file_of(SMALL, "JPEG"), pictures.file_of(Image.new("L", (8, 8)), "JPEG")[2:-2]
+    hidden = struct.pack(">HHH", 0xFF00, 6, 0xFFFE) + struct.pack(">H", len(small) + 2) + small
+    assert headers.read(b"\xff\xd8" + hidden + true[2:], "jpeg") == Header(40, 30)
+
+
+def test_a_jpeg_without_an_end_is_truncated_whatever_it_was_padded_with():
+    data = pictures.file_of(SMALL, "JPEG")
+    with pytest.raises(CorruptImage, match="no end marker"):
+        headers.read(data[: len(data) * 3 // 4] + bytes(5000), "jpeg")

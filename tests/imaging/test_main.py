@@ -90,3 +90,21 @@ def test_the_bar_is_for_many_photos_on_a_terminal():
     assert list(command._with_progress(photos, file)) == photos  # noqa: SLF001
     assert list(command._with_progress(photos[:1], terminal)) == photos[:1]  # noqa: SLF001
     assert file.getvalue() == ""
+
+
+def test_two_photos_of_one_name_do_not_overwrite_each_other(folder, capsys):
+    (folder / "other").mkdir()
+    (folder / "other/one.png").write_bytes((folder / "one.png").read_bytes())
+    assert run(folder, "one.png", "other/one.png") == 2
+    assert "one.png: more than one photo of that name" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+def test_the_folder_of_the_contact_sheet_is_made(folder):
+    assert run(folder, "one.png", extra=["--contact-sheet", str(folder / "new/sheet.png")]) == 0
+    assert (folder / "new/sheet.png").exists()
+
+
+def test_a_contact_sheet_that_cannot_be_written_is_said_so(folder, capsys):
+    assert run(folder, "one.png", extra=["--contact-sheet", str(folder)]) == 1
+    assert "not written" in capsys.readouterr().err

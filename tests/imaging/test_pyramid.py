@@ -124,3 +124,16 @@ def test_a_drawing_through_levels_is_nearly_the_direct_one():
     largest, mean = pictures.difference(pyramid.draw(whole(pyramid), Size(60, 45)), direct)
     assert largest <= 8
     assert mean <= 0.5
+
+
+def test_an_enlarged_variant_spoils_none_of_its_neighbours():
+    picture = pictures.photograph(100, 80)
+    data = pictures.file_of(picture, "PNG")
+    specs = [
+        VariantSpec(name="big", width=400, enlarge=True),
+        VariantSpec(name="same"),
+        VariantSpec(name="half", width=50),
+    ]
+    _, same, half = (pictures.opened(made.data) for made in render(data, specs).variants)
+    assert same.tobytes() == picture.tobytes()
+    assert half.tobytes() == pictures.opened(render(data, specs[2:]).variants[0].data).tobytes()
