@@ -137,8 +137,9 @@ class Histories(RuleBasedStateMachine):
         self.pending: list[Delivery] = []
         self.delivered: list[Delivery] = []
         self.requests: list[Request] = []
-        self.asked: dict[str, set[str]] = {key: set() for key in KEYS}
+        self.asked: dict[tuple[str, bytes], set[str]] = {}
         self.owed: dict[str, set[str]] = {key: set() for key in KEYS}
+        self.asking: dict[str, str] = {}
         self.known: set[str] = set()
         self.patch = pytest.MonkeyPatch()
         for module in (catalogue, storage, topic):
@@ -196,6 +197,7 @@ class Histories(RuleBasedStateMachine):
 
     def changed(self, kind: Any, key: str) -> None:
         self.owed[key] = set()
+        self.hear({*self.asking.values(), *(self.extra(request) for request in self.requests)}, key)
         self.known.add(key)
         change = StorageChange(kind=kind, bucket=SOURCE, key=key, sequencer=f"{next(self.sequencers):X}")
         self.pending.append(Delivery(f"d{next(self.names)}", change))
@@ -254,20 +256,32 @@ class Histories(RuleBasedStateMachine):
         call = Call(request.name, lambda: None)
 
         def done(record: Any) -> None:
+            del self.asking[request.name]
             stored = self.world.buckets[SOURCE].get(request.key)
             if order.extra and stored and record.etag == stored.etag:
                 self.owed[request.key].add(order.extra.spec.name)
 
         def failed(error: BaseException) -> None:
+            del self.asking[request.name]
             if isinstance(error, PermanentError):
                 return
             if not isinstance(error, TransientError | Crash):
                 raise error
             self.requests.append(replace(request, name=f"r{next(self.names)}"))
 
-        if order.extra:
-            self.asked[request.key].add(order.extra.spec.name)
+        self.asking[request.name] = self.extra(request)
+        self.hear({self.extra(request)}, request.key)
         self.world.start(request.name, lambda: resize.resize(order, halftone, call), done, failed)
+
+    def hear(self, extras: set[str], key: str) -> None:
+        """Note that somebody asks, now, for ad-hoc variants of whatever is there."""
+        if stored := self.world.buckets[SOURCE].get(key):
+            self.asked.setdefault((key, stored.data), set()).update(extras)
+
+    def extra(self, request: Request) -> str:
+        """Name the ad-hoc variant that a request asks for; "" is none."""
+        extra = orders.parse({"bucket": SOURCE, "key": request.key, **ORDERS[request.order]}).extra
+        return extra.spec.name if extra else ""
 
     # --- how it ends
 
@@ -327,7 +341,7 @@ class Histories(RuleBasedStateMachine):
             specs = {spec.name: spec for spec in PIPELINES[self.pipeline].variants}
             extras = {extra.spec.name: extra.spec for extra in entry.extras}
             assert {variant.name for variant in record.variants} == set(specs) | set(extras)
-            assert self.owed[key] <= set(extras) <= self.asked[key]
+            assert self.owed[key] <= set(extras) <= self.asked.get((key, stored.data), set())
             for variant in record.variants:
                 made = rendered(stored.data, (specs | extras)[variant.name])
                 assert there[variant.key] == made.data

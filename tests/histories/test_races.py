@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.model import Status
-from tests.histories.test_histories import Histories
-from tests.histories.world import SOURCE, Fault, Stored, Worker
+from tests.histories.test_histories import Histories, Request
+from tests.histories.world import DEST, SOURCE, Fault, Stored, Worker
 
 KEY = "a.jpg"
 
@@ -50,6 +50,9 @@ class Play:
         before = len(self.history.world.calls)
         self.finish(worker)
         return self.history.world.calls[before:]
+
+    def variants(self) -> set[str]:
+        return {key.partition("/")[0] for key in self.history.world.buckets[DEST]}
 
     def said(self) -> list[Status]:
         return [self.history.completion(message).status for message in self.history.world.published]
@@ -147,3 +150,19 @@ def test_a_request_that_saw_the_object_before_it_went_does_not_bring_it_back(pla
     play.step(request)
     play.finish(play.delete())
     play.finish(request)
+
+
+def test_a_worker_that_dies_over_what_is_gone_cleans_up_when_its_event_comes_again(play):
+    worker = claimed(play, b"one")
+    play.finish(play.delete())
+    play.step(worker, Fault.CRASH_AFTER)
+    assert "DeleteObjects" in play.calls(play.deliver())
+
+
+def test_an_adhoc_variant_is_of_the_version_that_it_was_asked_of(play):
+    play.finish(play.upload(b"one"))
+    play.history.request(Request("request", KEY, 0))
+    play.finish(play.history.world.workers[-1])
+    assert play.variants() == {"small", "large", "w7"}
+    play.finish(play.upload(b"two"))
+    assert play.variants() == {"small", "large"}
