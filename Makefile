@@ -1,6 +1,9 @@
 # Thin: what takes more than a line is in localcloud/ and infra/. Everything generated is in .local/.
 
 STAGE ?= dev
+# What works on a stage that runs already works on the local one, unless a stage is named.
+RUNNING := $(if $(filter file,$(origin STAGE)),local,$(STAGE))
+N ?=
 PIPELINE ?=
 PORT ?=
 ARGS ?=
@@ -18,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check fuzz bench deploy destroy test-tools deploy-tools bench-tools
+.PHONY: help up down logs env test check fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +30,10 @@ help: ## this list
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
 	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
 	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
+	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
-	@echo "  ARGS='...'            fuzz, bench: their own options"
+	@echo "  N=1000                load, chaos: how many uploads"
+	@echo "  ARGS='...'            fuzz, bench, load, chaos: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
 	@$(CLOUD) up $(if $(PORT),--port $(PORT)) $(if $(PIPELINE),--pipeline $(PIPELINE))
@@ -61,8 +66,20 @@ fuzz: test-tools ## feed damaged pictures to the imaging core
 bench: bench-tools ## measure the imaging core beside other engines
 	.local/venv-bench/bin/python -m bench $(ARGS)
 
+load: test-tools ## upload a burst to a local AWS of its own, and measure
+	@$(CLOUD) load -- $(if $(N),--uploads $(N)) $(ARGS)
+
+chaos: test-tools ## kill workers under load, and check that nothing is lost, doubled or stale
+	@$(CLOUD) chaos -- $(if $(N),--uploads $(N)) $(ARGS)
+
 deploy: deploy-tools ## create or update a stage on AWS
 	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 destroy: deploy-tools ## delete a stage on AWS
 	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(EMPTY_BUCKETS),--empty-buckets)
+
+redrive: deploy-tools ## hand back to the functions what Lambda gave up on
+	@$(CLOUD) redrive --stage $(RUNNING)
+
+reprocess: deploy-tools ## have every original looked at again, after a change of the pipeline
+	@$(CLOUD) reprocess --stage $(RUNNING)

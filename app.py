@@ -30,7 +30,8 @@ class StorageEvent(S3Event):
     bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
 )
 def on_upload(event: S3Event) -> dict[str, int]:
-    return follow(events.storage_changes(event.to_dict()), halftone(), call(event.context))
+    document = event.to_dict()
+    return follow(events.storage_changes(document), halftone(), call(event.context, events.delivery(document)))
 
 
 on_upload.event_class = StorageEvent

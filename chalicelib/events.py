@@ -12,7 +12,15 @@ from chalicelib.model import Announcement, Completion, Handover, Record, ResizeO
 
 log = logging.getLogger("halftone.events")
 
+REDRIVEN = "redriven"
+"""Where an event that was given up on, and is handed in again, names the delivery that it belongs to."""
+
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
+
+
+def delivery(event: Mapping[str, Any]) -> str | None:
+    """Return the delivery that an event carries on; None for one that comes by itself."""
+    return event.get(REDRIVEN)
 
 
 def storage_changes(event: Mapping[str, Any]) -> list[StorageChange]:
@@ -73,7 +81,7 @@ def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
 
 def resize_order(task: Mapping[str, Any]) -> ResizeOrder:
     """Read the input of the resize task: the fields of POST /resize. Raises InvalidRequest."""
-    return orders.parse(task)
+    return orders.parse({name: value for name, value in task.items() if name != REDRIVEN})
 
 
 def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:

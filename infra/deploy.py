@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from infra import stage as stages
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
 POLL = 1.0  # seconds between two looks at a stack
+RETRIES = 2  # of an asynchronous event, before it goes to the queue of what failed
+PROPAGATION = 60.0  # seconds that a new policy may take until all of AWS knows it
 NO_STACK = "does not exist"  # CloudFormation has one code for every refusal; these words tell them apart
 NO_CHANGE = "No updates are to be performed"
 
@@ -63,6 +66,30 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
     (home / stages.policy_file(stage)).write_text(stages.text(policy))
     chalice(project, "deploy", stage)
+    queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
+    keep_what_fails(session.client("lambda"), _functions(project, stage), queue)
+
+
+def keep_what_fails(client: Any, functions: Iterable[str], queue: str) -> None:
+    """Have Lambda try each event three times, and then put it into the queue.
+
+    Chalice has no setting for it. Lambda refuses a queue that the function's role may not send to, also while the
+    role's policy, which Chalice has just written, is still spreading.
+    """
+    deadline = time.monotonic() + PROPAGATION
+    for function in functions:
+        while True:
+            try:
+                client.put_function_event_invoke_config(
+                    FunctionName=function,
+                    MaximumRetryAttempts=RETRIES,
+                    DestinationConfig={"OnFailure": {"Destination": queue}},
+                )
+                break
+            except client.exceptions.InvalidParameterValueException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL)
 
 
 def chalice(project: Path, action: str, stage: str) -> None:

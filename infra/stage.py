@@ -37,6 +37,11 @@ def policy_file(stage: str) -> str:
     return f"policy-{stage}.json"
 
 
+def failed_queue(stage: str) -> str:
+    """Name the queue that takes what Lambda gives up on."""
+    return f"{APP}-{stage}-failed"
+
+
 def policy(stage: str, region: str, account: str, variables: Mapping[str, str], pipeline: Pipeline) -> Json:
     """Allow the functions of a stage what they need and nothing else, as an IAM policy document.
 
@@ -74,6 +79,7 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str], 
         _allow("Announce", ["sns:Publish"], [variables["COMPLETIONS_TOPIC_ARN"]]),
         _allow("FanOut", ["events:PutEvents"], [f"arn:aws:events:{own}:event-bus/{bus}"]),
         _allow("Redeliver", ["lambda:InvokeFunction"], [f"arn:aws:lambda:{own}:function:{APP}-{stage}-redeliver"]),
+        _allow("KeepWhatFailed", ["sqs:SendMessage"], [f"arn:aws:sqs:{own}:{failed_queue(stage)}"]),
     ]
     if pipeline.restore:
         statements.append(_allow("RestoreOriginals", ["s3:PutObject"], [f"{source}/{pipeline.restore.target}*"]))

@@ -1,4 +1,4 @@
-"""`python -m localcloud up|down|logs|env|...-tools`: the commands behind the Makefile. Standard library only."""
+"""`python -m localcloud COMMAND`: the commands behind the Makefile. Standard library only."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from localcloud import cloud as clouds
 from localcloud import project, venvs
-from localcloud.home import ROOT, Home, LocalCloudError
+from localcloud.home import LOCAL, ROOT, STAGE, Home, LocalCloudError
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("--port", type=int, help=f"where the local cloud listens (default: {clouds.DEFAULT_PORT})")
     parser.add_argument("--pipeline", help="the pipeline of the local stage (default: default)")
+    parser.add_argument("--stage", default=STAGE, help="redrive, reprocess: of which stage (default: the local one)")
+    parser.add_argument("rest", nargs="*", help="chaos, load: options of their own, after --")
     options = parser.parse_args()
     try:
         COMMANDS[options.command](options)
@@ -65,6 +67,22 @@ def logs(_: argparse.Namespace) -> None:
         _in_app(Home(), "localcloud.logs")
 
 
+def redrive(options: argparse.Namespace) -> None:
+    _operate("infra.redrive", options.stage)
+
+
+def reprocess(options: argparse.Namespace) -> None:
+    _operate("infra.reprocess", options.stage)
+
+
+def chaos(options: argparse.Namespace) -> None:
+    _on_a_cloud_of_its_own("localcloud.chaos", options.rest)
+
+
+def load(options: argparse.Namespace) -> None:
+    _on_a_cloud_of_its_own("localcloud.load", options.rest)
+
+
 def tools_to_deploy(_: argparse.Namespace) -> None:
     venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
 
@@ -85,6 +103,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "down": down,
     "env": env,
     "logs": logs,
+    "redrive": redrive,
+    "reprocess": reprocess,
+    "chaos": chaos,
+    "load": load,
     "deploy-tools": tools_to_deploy,
     "test-tools": tools_to_test,
     "bench-tools": tools_to_bench,
@@ -105,13 +127,37 @@ def _running(home: Home) -> clouds.Cloud:
     return cloud
 
 
-def _in_app(home: Home, module: str) -> None:
+def _in_app(home: Home, module: str, *arguments: str) -> None:
     """Run a module of ours in the app's environment, as a client of the running cloud."""
     cloud = _running(home)
     environment = {**clouds.client_environment(home, cloud), **project.variables(home), **project.exports(home, cloud)}
-    done = subprocess.run([str(venvs.python(venvs.APP)), "-m", module], env=environment, check=False)
+    done = subprocess.run([str(venvs.python(venvs.APP)), "-m", module, *arguments], env=environment, check=False)
     if done.returncode != 0:
         raise LocalCloudError(f"see above; what the cloud says is in {home.log}")
+
+
+def _operate(module: str, stage: str) -> None:
+    """Run a module on a stage: the local one on the running cloud, any other where the AWS settings lead."""
+    if stage == STAGE:
+        _in_app(Home(), module, "--stage", stage)
+        return
+    command = [str(venvs.python(venvs.APP)), "-m", module, "--stage", stage]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise LocalCloudError("see above")
+
+
+def _on_a_cloud_of_its_own(module: str, arguments: list[str]) -> None:
+    """Run a module against a cloud that starts empty and ends with it; that of `make up` is not touched."""
+    home = Home(LOCAL / module)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _step("local cloud"):
+            cloud = clouds.start(home, clouds.free_port())
+        with _step("deployment"):
+            project.deploy(home, cloud, None)
+        _in_app(home, module, *arguments)
+    finally:
+        clouds.stop(home)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from localcloud.home import ROOT, Home, LocalCloudError
 
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
+ACCESS_KEY = "test"  # a client's; the functions have others
 START_SECONDS = 30.0
 STOP_SECONDS = 2.0  # there is nothing to save; it would wait for idle connections
 TAIL = 20  # lines of the log that are shown when the cloud dies
@@ -38,7 +39,7 @@ class Cloud:
         """Return what a client needs to know, in the names that the AWS tools read."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
         }
@@ -81,6 +82,14 @@ def start(home: Home, port: int, *, enforce_iam: bool = False) -> Cloud:
             raise LocalCloudError(f"the local cloud did not come up; the end of {home.log}:\n{tail}")
         time.sleep(0.1)
     return cloud
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on, for a cloud beside that of `make up`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def check_port(port: int) -> None:

@@ -2,8 +2,9 @@
 
 from ministack.app import main
 
-from localcloud import patches
+from localcloud import front_door, patches
 
 if __name__ == "__main__":
     patches.apply_all()
+    front_door.open_up()
     main()

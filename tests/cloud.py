@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -21,12 +20,6 @@ from localcloud import project, venvs
 from localcloud.home import LOCAL, Home
 
 PATIENCE = 60.0  # seconds until a wait counts as in vain
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(look: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -73,7 +66,7 @@ def home() -> Iterator[Home]:
 @pytest.fixture(scope="session")
 def cloud(home: Home) -> clouds.Cloud:
     venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
-    return clouds.start(home, free_port(), enforce_iam=True)
+    return clouds.start(home, clouds.free_port(), enforce_iam=True)
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +133,12 @@ class Deployed:
     def completion(self, image_id: str, event: str) -> dict[str, Any]:
         """Wait for this event of an image."""
         return eventually(lambda: next((m for m in self.completions(image_id) if m["event"] == event), None))
+
+    def refuse(self, *operations: str) -> None:
+        """Have the cloud refuse the functions these operations from now on, and no others."""
+        url = f"{self.client.cloud.url}/_halftone/faults"
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(operations).encode(), method="PUT")):
+            pass
 
     def request(self, path: str, body: Any = None) -> tuple[int, str, Any]:
         """Call the API: GET, or POST where there is a body; return status, content type and JSON."""

@@ -43,13 +43,14 @@ class DynamoCatalogue:
             assignments.append("sequencer = :sequencer")
         additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
         expression = f"SET {', '.join(assignments)} ADD {', '.join(additions)}"
-        return self._update(record.image_id, expression, condition, values)
+        return _entry(self._update(record.image_id, expression, condition, values, answer="ALL_NEW"))
 
     def extend(self, entry: Entry, *, delivery: str, places: Iterable[Location]) -> Entry:
         values = {":one": 1, ":claimants": {delivery}, ":generation": entry.generation, ":ready": Status.READY.value}
         additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
         condition = "generation = :generation AND #status = :ready"
-        return self._update(entry.record.image_id, f"ADD {', '.join(additions)}", condition, values)
+        expression = f"ADD {', '.join(additions)}"
+        return _entry(self._update(entry.record.image_id, expression, condition, values, answer="ALL_NEW"))
 
     def save(self, entry: Entry, record: Record, *, delivery: str, digest: str, extras: Sequence[Extra]) -> None:
         values: dict[str, Any] = {
@@ -95,8 +96,10 @@ class DynamoCatalogue:
         except Overtaken:
             return
 
-    def _update(self, image_id: str, expression: str, condition: str, values: Mapping[str, Any]) -> Entry:
-        """Write when the condition holds, and return what is there then; raises Overtaken with what is otherwise."""
+    def _update(
+        self, image_id: str, expression: str, condition: str, values: Mapping[str, Any], *, answer: str = "NONE"
+    ) -> Mapping[str, Any]:
+        """Write when the condition holds, and return the item that `answer` asks for; else raises Overtaken."""
         used = f"{expression} {condition}"
         names = {f"#{name}": name for name in ("status", "owner", *Record.__dataclass_fields__) if f"#{name}" in used}
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
@@ -110,7 +113,7 @@ class DynamoCatalogue:
                     ExpressionAttributeValues={
                         name: TypeSerializer().serialize(value) for name, value in values.items()
                     },
-                    ReturnValues="ALL_NEW",
+                    ReturnValues=answer,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **request,
                 )
@@ -119,7 +122,8 @@ class DynamoCatalogue:
             if isinstance(cause, ClientError) and error_code(cause) == "ConditionalCheckFailedException":
                 raise self._overtaken(image_id, cause) from None
             raise
-        return _entry(response["Attributes"])
+        item: Mapping[str, Any] = response.get("Attributes", {})
+        return item
 
     def _overtaken(self, image_id: str, cause: ClientError) -> Overtaken:
         item: Mapping[str, Any] | None = cause.response.get("Item")  # type: ignore[assignment]

@@ -1,5 +1,7 @@
 """An original's bytes become variants: rendered in memory first, then written."""
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +10,8 @@ from chalicelib.imaging.render import render
 from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant, VariantSpec
 from chalicelib.pipelines import could_be, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
+
+log = logging.getLogger("halftone.produce")
 
 Placed = tuple[RenderedVariant, Location]
 """A rendered variant and where it goes."""
@@ -26,7 +30,10 @@ def produce(
     if original.size > limits.max_bytes:
         raise FileTooLarge(f"the file has {original.size:,} bytes; at most {limits.max_bytes:,} are taken")
     specs = [extra.spec for extra in wanted]
-    rendering = render(original.read(), specs, limits=limits, checkpoint=call.checkpoint)
+    data = original.read()
+    started = time.process_time()
+    rendering = render(data, specs, limits=limits, checkpoint=call.checkpoint)
+    log.info("Rendered", extra={"image_id": image.id, "cpu_ms": round(1000 * (time.process_time() - started), 1)})
     return rendering, [
         (variant, _location(extra, image, _extension(variant.format), halftone))
         for extra, variant in zip(wanted, rendering.variants, strict=True)

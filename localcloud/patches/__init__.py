@@ -7,12 +7,14 @@ has a test in `tests/localcloud` that fails without it, so that an upgrade of mi
 from localcloud.patches import (
     compression_unset,
     error_types,
+    event_identity,
     event_queue,
+    failed_start,
     rest_api_import,
     sns_to_lambda,
 )
 
-ALL = (rest_api_import, compression_unset, sns_to_lambda, event_queue, error_types)
+ALL = (rest_api_import, compression_unset, sns_to_lambda, event_queue, event_identity, failed_start, error_types)
 
 
 def apply_all() -> None:

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,7 @@ def leftovers(client: Client) -> list[str]:
     found = [bucket["Name"] for bucket in client.of("s3").list_buckets()["Buckets"]]
     found += client.of("dynamodb").list_tables()["TableNames"]
     found += [topic["TopicArn"] for topic in client.of("sns").list_topics()["Topics"]]
+    found += [url.rpartition("/")[2] for url in client.of("sqs").list_queues().get("QueueUrls", [])]
     found += [function["FunctionName"] for function in client.of("lambda").list_functions()["Functions"]]
     found += [layer["LayerName"] for layer in client.of("lambda").list_layers()["Layers"]]
     found += [role["RoleName"] for role in client.of("iam").list_roles()["Roles"]]
@@ -60,6 +63,12 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
     assert variables["SOURCE_BUCKET"] == "halftone-gone-source-000000000000"
     assert "local" in config["stages"]
     apis = len(client.of("apigateway").get_rest_apis()["items"])
+    functions = [name for name in leftovers(client) if name.startswith("halftone-gone-on_")]
+    assert "halftone-gone-on_upload" in functions
+    for function in functions:
+        kept = client.of("lambda").get_function_event_invoke_config(FunctionName=function)
+        assert kept["MaximumRetryAttempts"] == 2
+        assert kept["DestinationConfig"]["OnFailure"]["Destination"].endswith(":halftone-gone-failed")
     client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
 
@@ -86,3 +95,31 @@ def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", str(chalice.with_name("python")))
     with pytest.raises(deploy.DeployError, match="no wheel"):
         deploy.chalice(tmp_path, "deploy", "any")
+
+
+class SlowIam:
+    """Lambda, as it refuses a destination until a role's new policy has spread."""
+
+    class Refused(Exception): ...
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+        self.configured: list[dict[str, Any]] = []
+        self.exceptions = SimpleNamespace(InvalidParameterValueException=self.Refused)
+
+    def put_function_event_invoke_config(self, **request) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise self.Refused
+        self.configured.append(request)
+
+
+def test_a_policy_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "POLL", 0)
+    slow = SlowIam(refusals=2)
+    deploy.keep_what_fails(slow, ["one", "two"], "arn:queue")
+    assert [request["FunctionName"] for request in slow.configured] == ["one", "two"]
+    assert slow.configured[0]["DestinationConfig"] == {"OnFailure": {"Destination": "arn:queue"}}
+    monkeypatch.setattr(deploy, "PROPAGATION", -1)
+    with pytest.raises(SlowIam.Refused):
+        deploy.keep_what_fails(SlowIam(refusals=1), ["one"], "arn:queue")

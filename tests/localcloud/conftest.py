@@ -13,7 +13,7 @@ import pytest
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import Home
-from tests.cloud import Client, eventually, free_port, fresh_home
+from tests.cloud import Client, eventually, fresh_home
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def home() -> Iterator[Home]:
 def cloud(home: Home) -> clouds.Cloud:
     """Start a cloud as `make up` does: no policies, so that the functions here need none."""
     venvs.ensure(venvs.CLOUD, venvs.CLOUD_REQUIREMENTS)
-    return clouds.start(home, free_port())
+    return clouds.start(home, clouds.free_port())
 
 
 @pytest.fixture(scope="session")

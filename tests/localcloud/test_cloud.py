@@ -11,8 +11,8 @@ import pytest
 
 from localcloud import cloud as clouds
 from localcloud import venvs
+from localcloud.cloud import free_port
 from localcloud.home import ROOT, Home, LocalCloudError
-from tests.cloud import free_port
 
 pytestmark = pytest.mark.e2e
 

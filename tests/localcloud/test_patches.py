@@ -1,13 +1,17 @@
 """One test for each patch: it fails without it. An upgrade of ministack tells here which patches may go."""
 
 import json
+import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.cloud import Client
+from tests.cloud import Client, eventually
 from tests.localcloud.conftest import Function
 
 pytestmark = pytest.mark.e2e
@@ -82,6 +86,61 @@ def test_sns_to_lambda(client: Client, function: MakeFunction) -> None:
     assert notification["Message"] == "hello"
     assert notification["Subject"] is None
     assert notification["MessageAttributes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "ending", "error"),
+    [
+        ("raising", "raise KeyError('once more')", {"errorType": "KeyError", "errorMessage": "'once more'"}),
+        ("dying", "os.kill(os.getpid(), 9)", {"errorMessage": "Worker process died"}),
+    ],
+)
+def test_event_identity(client: Client, function: MakeFunction, name: str, ending: str, error: dict[str, str]) -> None:
+    """However an attempt ends: all have one id, and after the last the event is in the queue, under that id."""
+    failing = function(name, f"def handler(event, context):\n  report(context.aws_request_id)\n  {ending}")
+    sqs = client.of("sqs")
+    queue = sqs.create_queue(QueueName=f"failed-{name}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    failing.lambda_.put_function_event_invoke_config(
+        FunctionName=name, MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    failing.invoke({"n": 1}, asynchronously=True)
+    failing.invoke({"n": 2}, asynchronously=True)
+
+    attempts = Counter(failing.wait_for(6))
+    assert sorted(attempts.values()) == [3, 3]
+    messages = [message for _ in range(2) for message in received(sqs, queue)]
+    records = [json.loads(message["Body"]) for message in messages]
+    assert {record["requestContext"]["requestId"] for record in records} == set(attempts)
+    assert sorted(record["requestPayload"]["n"] for record in records) == [1, 2]
+    for record in records:
+        assert record["version"] == "1.0"
+        assert record["requestContext"]["functionArn"] == f"{failing.arn}:$LATEST"
+        assert record["requestContext"]["condition"] == "RetriesExhausted"
+        assert record["requestContext"]["approximateInvokeCount"] == 3
+        assert error.items() <= record["responsePayload"].items()
+        assert datetime.fromisoformat(record["timestamp"]).tzinfo
+
+
+def received(sqs: Any, queue: str) -> list[dict[str, Any]]:
+    """Wait for a message, and receive it."""
+    return eventually(lambda: sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1).get("Messages"))
+
+
+def test_failed_start(function: MakeFunction) -> None:
+    body = (
+        "import pathlib\n"
+        "fuse = pathlib.Path(os.environ['TMPDIR'], 'fuse')\n"
+        "if fuse.exists():\n  os._exit(1)\n"
+        "def handler(event, context):\n  fuse.touch()\n  time.sleep(3)\n  fuse.unlink()\n  return 'unharmed'"
+    )
+    starting = function("starting", body)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(starting.invoke, {})
+        time.sleep(1.5)
+        second = pool.submit(starting.invoke, {})
+        assert second.result()["errorType"] == "Runtime.ExitError"
+        assert first.result() == "unharmed"
 
 
 def test_event_queue_is_narrow(function: MakeFunction) -> None:

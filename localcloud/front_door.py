@@ -1,0 +1,59 @@
+"""The cloud's front door, for chaos and load: it counts what the deployed functions call, and can refuse it.
+
+`GET /_halftone/calls`     how often the functions have called which operation (`s3:GetObject`)
+`GET /_halftone/refusals`  how many of these calls were refused
+`GET /_halftone/events`    how many asynchronous events are neither done nor given up
+`PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
+"""
+
+import json
+from collections import Counter
+from typing import Any
+
+from ministack import app
+from ministack.core.iam_actions import extract_iam_action
+from ministack.core.router import extract_access_key_id
+
+from localcloud.cloud import ACCESS_KEY
+from localcloud.patches.event_identity import under_way
+
+Answer = tuple[int, dict[str, str], bytes]
+
+DOOR = "/_halftone/"
+REFUSAL: Answer = (503, {}, b"")
+
+
+def open_up() -> None:
+    """Stand before every service of this process."""
+    dispatch = app._dispatch_service_request  # noqa: SLF001 - the one place that every request to a service passes
+    calls: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    faults: list[str] = []
+
+    async def dispatch_service_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
+    ) -> Answer:
+        if path.startswith(DOOR):
+            if method == "PUT":
+                faults[:] = json.loads(body)
+            told = {"calls": calls, "refusals": refused.total(), "events": under_way(), "faults": faults}
+            return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
+        if extract_access_key_id(headers, query) != ACCESS_KEY:
+            operation = _operation(method, path, headers, body, query)
+            calls[operation] += 1
+            if operation.startswith(tuple(faults)):
+                refused[operation] += 1
+                return REFUSAL
+        answer: Answer = await dispatch(method, path, headers, body, query, request_id)
+        return answer
+
+    app._dispatch_service_request = dispatch_service_request  # noqa: SLF001
+
+
+def _operation(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str:
+    """Name an operation by the IAM action that it takes; HEAD, which takes that of GET, by its own name."""
+    parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001
+    service = app.detect_service(method, path, headers, parameters)
+    if (service, method) == ("s3", "HEAD"):
+        return "s3:HeadObject"
+    return extract_iam_action(service, method, path, headers, body, parameters) or f"{service}:unknown"

@@ -1,0 +1,97 @@
+"""Upload a burst to a stage, and measure: how soon it is done, what an image costs, and how often AWS is called."""
+
+import argparse
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from chalicelib.model import Status
+from infra.progress import Progress
+from localcloud.stage import ON_UPLOAD, THREADS, Stage, here
+
+SAMPLE = Path(__file__).with_name("sample.jpg")
+WARM_UP = 40  # uploads beforehand, so that every worker has started
+PROC = Path("/proc")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make load ARGS=", description=__doc__)
+    parser.add_argument("--uploads", type=int, default=1000, help="how many (default: 1000)")
+    parser.add_argument("--photo", type=Path, default=SAMPLE, help="of what (default: the sample photo)")
+    options = parser.parse_args()
+    stage, photo = here(), options.photo.read_bytes()
+    suffix = options.photo.suffix
+    burst(stage, photo, [f"warm-up/{number}{suffix}" for number in range(WARM_UP)])
+
+    calls, spent, began = stage.calls(), cpu_seconds(stage), time.time()
+    keys = [f"load/{number:06}{suffix}" for number in range(options.uploads)]
+    uploading = burst(stage, photo, keys)
+    ready = [entry.record for entry in map(stage.entry, keys) if entry and entry.record.status is Status.READY]
+    last = max(record.updated_at.timestamp() for record in ready) - began
+    print(f"uploads       {len(keys):,} in {uploading:.1f} s ({len(keys) / uploading:.0f} a second)")
+    print(f"last record   after {last:.1f} s ({len(keys) / last:.1f} images a second); {len(ready):,} are ready")
+    show_cpu(Counter(cpu_seconds(stage)), Counter(spent), sum(rendering_times(stage, began)), len(keys))
+    show_calls(Counter(stage.calls()) - Counter(calls), len(keys), len(stage.pipeline.variants))
+
+
+def show_cpu(after: Mapping[str, float], before: Mapping[str, float], imaging: float, images: int) -> None:
+    """Print the CPU time of an image: what imaging took of it (`imaging` milliseconds for all), and the rest."""
+    told = [f"{imaging / images:.1f} ms in imaging"]
+    for function, seconds in sorted(after.items()):
+        rest = 1000 * (seconds - before.get(function, 0)) - (imaging if function == ON_UPLOAD else 0)
+        told.append(f"{rest / images:.1f} ms outside of it in {function}")
+    print(f"CPU an image  {', '.join(told)}")
+
+
+def show_calls(calls: Mapping[str, int], images: int, variants: int) -> None:
+    """Print how often AWS was called for an image, beside the fewest calls that an upload can do with."""
+    fewest = {"s3:GetObject": 1, "s3:PutObject": variants, "dynamodb:UpdateItem": 2, "sns:Publish": 1}
+    print("AWS calls an image (and the fewest there can be)")
+    for operation in sorted(fewest.keys() | calls.keys()):
+        print(f"  {operation:22} {calls.get(operation, 0) / images:.3f} ({fewest.get(operation, 'fan-out')})")
+
+
+def burst(stage: Stage, photo: bytes, keys: Sequence[str]) -> float:
+    """Upload as fast as one client can, wait until all is done, and return the seconds that the uploads took."""
+
+    def upload(key: str) -> str:
+        stage.s3.put_object(Bucket=stage.source, Key=key, Body=photo)
+        return key
+
+    started = time.monotonic()
+    with Progress(len(keys)) as progress:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for key in pool.map(upload, keys):
+                progress.advance(f"uploads: {key}")
+        passed = time.monotonic() - started
+        stage.rest(lambda count: progress.stand_at(max(0, len(keys) - count), f"done, {count} events under way"))
+    return passed
+
+
+def cpu_seconds(stage: Stage) -> Mapping[str, float]:
+    """Return the CPU time of the workers so far, by function; nothing where the system has no /proc."""
+    tick = os.sysconf("SC_CLK_TCK")
+    spent: dict[str, float] = defaultdict(float)
+    for pid, function in stage.workers().items():
+        stat = PROC / str(pid) / "stat"
+        if stat.exists():
+            user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+            spent[function] += (int(user) + int(system)) / tick
+    return spent
+
+
+def rendering_times(stage: Stage, began: float) -> Iterator[float]:
+    """Return the milliseconds of CPU that each rendering took, by the log of `on_upload`."""
+    pages = stage.session.client("logs").get_paginator("filter_log_events")
+    for page in pages.paginate(logGroupName=f"/aws/lambda/{ON_UPLOAD}", startTime=int(1000 * began)):
+        for event in page["events"]:
+            if '"Rendered"' in event["message"]:
+                yield json.loads(event["message"])["cpu_ms"]
+
+
+if __name__ == "__main__":
+    main()

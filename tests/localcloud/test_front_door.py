@@ -1,0 +1,61 @@
+"""What is counted and refused at the cloud's door."""
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.cloud import Client, eventually
+from tests.localcloud.test_patches import MakeFunction
+
+pytestmark = pytest.mark.e2e
+
+BODY = """
+from botocore.config import Config
+bare = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+def handler(event, context):
+    try:
+        bare.put_object(Bucket="reports", Key="refusable", Body=b"")
+        bare.head_object(Bucket="reports", Key="refusable")
+    except Exception as error:
+        return str(error)
+"""
+
+
+def door(client: Client, what: str, content: Any = None) -> Any:
+    data = json.dumps(content).encode() if content is not None else None
+    request = urllib.request.Request(f"{client.cloud.url}/_halftone/{what}", data, method="PUT" if data else "GET")
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def test_only_the_calls_of_functions_are_counted(client: Client, function: MakeFunction) -> None:
+    calling = function("counted", BODY)
+    before = door(client, "calls")
+    client.of("s3").put_object(Bucket="reports", Key="by-hand", Body=b"")
+    assert door(client, "calls") == before
+    assert calling.invoke({}) is None
+    after = door(client, "calls")
+    assert after["s3:PutObject"] - before.get("s3:PutObject", 0) == 1
+    assert after["s3:HeadObject"] - before.get("s3:HeadObject", 0) == 1
+
+
+def test_only_functions_are_refused_and_only_what_was_said(client: Client, function: MakeFunction) -> None:
+    calling, before = function("refused", BODY), door(client, "refusals")
+    door(client, "faults", ["s3:Put", "sns:"])
+    client.of("s3").put_object(Bucket="reports", Key="by-hand", Body=b"")
+    assert "503" in calling.invoke({})
+    door(client, "faults", ["dynamodb:"])
+    assert calling.invoke({}) is None
+    assert door(client, "refusals") == before + 1
+    door(client, "faults", [])
+
+
+def test_events_are_under_way_until_they_are_done(client: Client, function: MakeFunction) -> None:
+    slow = function("unhurried", "def handler(event, context):\n  time.sleep(1)\n  report(event)")
+    slow.invoke({}, asynchronously=True)
+    slow.invoke({}, asynchronously=True)
+    assert door(client, "events") == 2
+    eventually(lambda: not door(client, "events"))
+    assert len(slow.reports()) == 2

@@ -1,0 +1,168 @@
+"""The check that chaos ends with finds what is wrong: each case is one thing out of order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import md5
+from typing import Any
+
+import pytest
+
+from chalicelib import pipelines
+from chalicelib.identity import image_id
+from chalicelib.imaging.render import render
+from chalicelib.model import Completion, CompletionEvent, Format, Pipeline, Record, Status, Variant
+from chalicelib.usecases.ports import Entry, Location, now
+from localcloud.invariant import violations
+from tests.conftest import picture
+
+KEY = "photo.jpg"
+
+
+def etag(data: bytes) -> str:
+    return md5(data).hexdigest()
+
+
+@dataclass
+class Seen:
+    """A stage with one image, as it must be."""
+
+    source: str = "originals"
+    dest: str = "variants"
+    pipeline: Pipeline = field(default_factory=lambda: pipelines.load("default"))
+    data: bytes | None = field(default_factory=picture)
+    record: Record | None = None
+    stored: dict[Location, str] = field(default_factory=dict)
+    said: list[Completion] = field(default_factory=list)
+
+    def original(self, key: str) -> bytes | None:
+        assert key == KEY
+        return self.data
+
+    def entry(self, key: str) -> Entry | None:
+        assert key == KEY
+        return Entry(record=self.record, generation=2, owner="") if self.record else None
+
+    def variants(self) -> dict[Location, str]:
+        return self.stored
+
+    def found(self) -> list[str]:
+        return list(violations(self, [KEY], self.said))
+
+
+def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...]) -> Seen:
+    moment = now()
+    record = Record(
+        image_id=image_id("originals", KEY),
+        status=status,
+        bucket="originals",
+        key=KEY,
+        etag=etag(data) if data is not None else None,
+        version_id=None,
+        pipeline="default",
+        created_at=moment,
+        updated_at=moment,
+        variants=variants,
+    )
+    completion = Completion(
+        event=CompletionEvent.READY,
+        image_id=record.image_id,
+        bucket=record.bucket,
+        key=KEY,
+        status=status,
+        pipeline="default",
+        variants=variants,
+        error=None,
+        processing_ms=None,
+        original_bytes=None,
+        occurred_at=moment,
+    )
+    stored = {(variant.bucket, variant.key): variant.etag for variant in variants}
+    return Seen(data=data, record=record, stored=stored, said=[completion])
+
+
+def ready() -> Seen:
+    data = picture()
+    variants = tuple(
+        Variant(
+            name=made.spec.name,
+            bucket="variants",
+            key=f"{made.spec.name}/{KEY}",
+            format=Format.JPEG,
+            content_type="image/jpeg",
+            width=made.width,
+            height=made.height,
+            bytes=len(made.data),
+            etag=etag(made.data),
+        )
+        for made in render(data, pipelines.load("default").variants).variants
+    )
+    return whole(Status.READY, data, variants)
+
+
+def test_what_is_in_order_is_found_so() -> None:
+    assert ready().found() == []
+    assert whole(Status.FAILED, b"no picture", ()).found() == []
+    assert whole(Status.DELETED, None, ()).found() == []
+
+
+def test_what_nobody_ever_heard_of_may_go_silently() -> None:
+    seen = whole(Status.DELETED, None, ())
+    seen.said = []
+    assert seen.found() == []
+
+
+def changed(**changes: Any) -> Callable[[Seen], None]:
+    def change(seen: Seen) -> None:
+        assert seen.record
+        seen.record = replace(seen.record, **changes)
+
+    return change
+
+
+def lose(seen: Seen) -> None:
+    seen.record = None
+
+
+def overwrite(seen: Seen) -> None:
+    seen.data = picture(300, 400)
+
+
+def delete(seen: Seen) -> None:
+    seen.data = None
+
+
+def leave_behind(seen: Seen) -> None:
+    seen.stored["variants", "thumbnail/other.jpg"] = "x"
+
+
+def miss(seen: Seen) -> None:
+    seen.stored.popitem()
+
+
+def replace_bytes(seen: Seen) -> None:
+    seen.stored["variants", f"thumbnail/{KEY}"] = "stale"
+
+
+def say_nothing(seen: Seen) -> None:
+    seen.said.clear()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lose, "there is no record"),
+        (changed(status=Status.PROCESSING), "it is processing and has to be ready"),
+        (changed(etag="older"), "the record is of version older"),
+        (changed(variants=()), "its variants are"),
+        (overwrite, "the record is of version"),
+        (delete, "it is ready and has to be deleted"),
+        (leave_behind, "thumbnail/other.jpg: stored is x, on record None"),
+        (miss, "stored is None, on record"),
+        (replace_bytes, "stored is stale, on record"),
+        (say_nothing, "was never announced"),
+    ],
+)
+def test_what_is_out_of_order_is_told(harm: Callable[[Seen], None], told: str) -> None:
+    seen = ready()
+    harm(seen)
+    assert any(told in violation for violation in seen.found()), seen.found()
