@@ -27,7 +27,7 @@ from localcloud.invariant import violations
 from localcloud.stage import PAUSE, Stage, here
 
 CROWD = 40  # events under way at most, so that overwrites and deletes meet images that are being worked on
-KILL_EVERY = 2.5  # seconds, on average
+KILL_EVERY = 1.0  # seconds, on average
 OUTAGES = {
     "DynamoDB": ("dynamodb:",),
     "SNS": ("sns:",),
