@@ -58,7 +58,7 @@ def redeliver(event: dict[str, Any], _context: Any) -> None:
 @app.lambda_function()
 def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
     order = events.resize_order(event)
-    return events.task_result(order, resize(order, halftone(), call(context)))
+    return events.task_result(order, resize(order, halftone(), call(context, events.delivery(event))))
 
 
 @app.route("/resize", methods=["POST"], content_types=[])

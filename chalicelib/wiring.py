@@ -1,5 +1,7 @@
 """The one place where settings, adapters and use cases meet."""
 
+import secrets
+import time
 from functools import cache, partial
 from typing import Any
 
@@ -10,7 +12,7 @@ from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.errors import DeadlineExceeded
-from chalicelib.usecases.ports import Call, Halftone, Outlets
+from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
 
 MARGIN_MS = 2_000
@@ -51,4 +53,5 @@ def call(context: Any, delivery: str | None = None) -> Call:
         if context.get_remaining_time_in_millis() < MARGIN_MS:
             raise DeadlineExceeded("the image takes longer than the function may run")
 
-    return Call(delivery or context.aws_request_id, checkpoint)
+    worker = Worker(delivery or context.aws_request_id, since=int(time.time()), nonce=secrets.token_hex(4))
+    return Call(worker, checkpoint)

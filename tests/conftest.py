@@ -14,7 +14,7 @@ from chalicelib import settings, wiring
 from chalicelib.aws import clients
 from chalicelib.identity import image_id
 from chalicelib.model import Completion, Record
-from chalicelib.usecases.ports import Call, Halftone
+from chalicelib.usecases.ports import Call, Halftone, Worker
 
 pytest_plugins = ["tests.cloud"]
 
@@ -42,7 +42,7 @@ def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: st
 
 def call(delivery: str = "delivery-1") -> Call:
     """An invocation with all the time in the world."""
-    return Call(delivery, lambda: None)
+    return Call(Worker(delivery, since=0, nonce=""), lambda: None)
 
 
 @dataclass

@@ -69,13 +69,14 @@ def test_a_redriven_event_is_the_delivery_that_it_was(client, stage):
     stage.upload("photo.jpg", picture())
     event = {"Records": [record(key="photo.jpg", sequencer="01")], "redriven": "first-of-all"}
     assert client.lambda_.invoke("on_upload", event).payload == {"handled": 1, "skipped": 0}
-    assert stage.halftone.catalogue.get(PHOTO).owner == "first-of-all"
+    assert stage.halftone.catalogue.get(PHOTO).owner.delivery == "first-of-all"
 
 
 def test_a_redriven_task_is_the_task_that_it_was(client, stage):
     stage.upload("photo.jpg", picture(400, 300))
     task = {"bucket": "originals", "key": "photo.jpg", "redriven": "first-of-all"}
     assert client.lambda_.invoke("resize_task", task).payload["status"] == "SUCCESS"
+    assert stage.halftone.catalogue.get(PHOTO).owner.delivery == "first-of-all"
 
 
 @pytest.mark.parametrize("event", [{"Event": "s3:TestEvent"}, {}, {"key1": "value1"}])

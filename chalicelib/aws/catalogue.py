@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.model import Extra, Record, Status
-from chalicelib.usecases.ports import Entry, Location, Newer, Overtaken, Since
+from chalicelib.usecases.ports import Entry, Location, Newer, Overtaken, Since, Worker
 
 _SEQUENCER_DIGITS = 64
 _NEWER = (
@@ -35,8 +35,8 @@ class DynamoCatalogue:
             response = client("dynamodb").get_item(TableName=self._table, Key=_key(image_id), ConsistentRead=True)
         return _entry(response["Item"]) if "Item" in response else None
 
-    def claim(self, record: Record, grounds: Newer | Since, *, delivery: str, places: Iterable[Location]) -> Entry:
-        values: dict[str, Any] = {":one": 1, ":owner": delivery, ":claimants": {delivery}}
+    def claim(self, record: Record, grounds: Newer | Since, *, worker: Worker, places: Iterable[Location]) -> Entry:
+        values: dict[str, Any] = {":one": 1, ":owner": _text(worker), ":claimants": {_text(worker)}}
         assignments = [*_assignments(record, values, kept={"created_at", "variants"}), "#owner = :owner"]
         condition = _condition(grounds, values)
         if ":sequencer" in values:
@@ -45,21 +45,27 @@ class DynamoCatalogue:
         expression = f"SET {', '.join(assignments)} ADD {', '.join(additions)}"
         return _entry(self._update(record.image_id, expression, condition, values, answer="ALL_NEW"))
 
-    def extend(self, entry: Entry, *, delivery: str, places: Iterable[Location]) -> Entry:
-        values = {":one": 1, ":claimants": {delivery}, ":generation": entry.generation, ":ready": Status.READY.value}
+    def extend(self, entry: Entry, *, worker: Worker, places: Iterable[Location]) -> Entry:
+        values = {
+            ":one": 1,
+            ":claimants": {_text(worker)},
+            ":generation": entry.generation,
+            ":ready": Status.READY.value,
+        }
         additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
         condition = "generation = :generation AND #status = :ready"
         expression = f"ADD {', '.join(additions)}"
         return _entry(self._update(entry.record.image_id, expression, condition, values, answer="ALL_NEW"))
 
-    def save(self, entry: Entry, record: Record, *, delivery: str, digest: str, extras: Sequence[Extra]) -> None:
+    def save(self, entry: Entry, record: Record, *, worker: Worker, digest: str, extras: Sequence[Extra]) -> None:
+        done = {worker} | entry.outlived_by(worker)
         values: dict[str, Any] = {
             ":one": 1,
             ":generation": entry.generation,
             ":digest": digest,
             ":extras": msgspec.json.encode(extras).decode(),
             ":extras_etag": record.etag,
-            ":claimants": {delivery},
+            ":claimants": {_text(claimant) for claimant in done},
         }
         assignments = [
             *_assignments(record, values),
@@ -67,32 +73,32 @@ class DynamoCatalogue:
             "extras = :extras",
             "extras_etag = :extras_etag",
         ]
-        if entry.claimants <= {delivery}:
+        if entry.claimants <= done:
             own = {(variant.bucket, variant.key) for variant in record.variants}
             assignments += _set("places", _texts(own), values, "= ")
         expression = f"SET {', '.join(assignments)} ADD generation :one DELETE claimants :claimants"
-        if ":places" not in values and entry.claimants <= {delivery}:
+        if ":places" not in values and entry.claimants <= done:
             expression += " REMOVE places"
         self._update(record.image_id, expression, "generation = :generation", values)
 
-    def disturb(self, entry: Entry, *, delivery: str) -> None:
+    def disturb(self, entry: Entry, *, worker: Worker) -> None:
         values = {
             ":one": 1,
-            ":claimants": {delivery},
+            ":claimants": {_text(worker)},
             ":generation": entry.generation,
             ":processing": Status.PROCESSING.value,
         }
         condition = "generation = :generation AND #status = :processing"
         self._update(entry.record.image_id, "ADD generation :one DELETE claimants :claimants", condition, values)
 
-    def leave(self, entry: Entry, *, delivery: str) -> None:
-        values = {":claimants": {delivery}}
+    def leave(self, entry: Entry, *, worker: Worker) -> None:
+        values = {":claimants": {_text(worker)}}
         self._update(entry.record.image_id, "DELETE claimants :claimants", "attribute_exists(image_id)", values)
 
     def seal(self, image_id: str, *, delivery: str) -> None:
-        values = {":nobody": "", ":owner": delivery}
+        values = {":owners": f"{delivery} "}
         try:
-            self._update(image_id, "SET #owner = :nobody", "#owner = :owner", values)
+            self._update(image_id, "REMOVE #owner", "begins_with(#owner, :owners)", values)
         except Overtaken:
             return
 
@@ -164,6 +170,15 @@ def _texts(places: Iterable[Location]) -> set[str]:
     return {f"{bucket}/{key}" for bucket, key in places}
 
 
+def _text(worker: Worker) -> str:
+    return f"{worker.delivery} {worker.since} {worker.nonce}"
+
+
+def _worker(text: str) -> Worker:
+    delivery, since, nonce = text.rsplit(" ", 2)
+    return Worker(delivery, int(since), nonce)
+
+
 def _key(image_id: str) -> dict[str, dict[str, str]]:
     return {"image_id": {"S": image_id}}
 
@@ -174,9 +189,9 @@ def _entry(item: Mapping[str, Any]) -> Entry:
     return Entry(
         record=msgspec.convert({name: plain[name] for name in Record.__dataclass_fields__}, Record),
         generation=plain["generation"],
-        owner=plain["owner"],
+        owner=_worker(plain["owner"]) if "owner" in plain else None,
         sequencer=plain.get("sequencer"),
-        claimants=frozenset(plain.get("claimants", ())),
+        claimants=frozenset(map(_worker, plain.get("claimants", ()))),
         places=frozenset((bucket, key) for bucket, _, key in places),
         extras=msgspec.json.decode(plain.get("extras", "[]"), type=tuple[Extra, ...]),
         extras_etag=plain.get("extras_etag"),

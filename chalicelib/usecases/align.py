@@ -4,7 +4,8 @@ Workers on the same image may overlap in any way and die at any point. What keep
 
 - A claim names every place it may write to before it writes, and joins the claimants of the entry.
 - A save holds only if nothing was claimed since. Who is overtaken may have overwritten what the winner wrote, and
-  makes good for it (`settle.py`) before it is done; who dies first is still a claimant when the event comes again.
+  makes good for it (`settle.py`) before it is done; who dies first is still a claimant when the event comes again,
+  and until nobody who began so early can be alive.
 - The winner removes what lies in any place that is not its own.
 """
 
@@ -61,7 +62,7 @@ def take_in(original: StoredObject, image: Image, grounds: Newer | Since, halfto
     entry = halftone.catalogue.claim(
         _begun(image, halftone, original),
         grounds,
-        delivery=call.delivery,
+        worker=call.worker,
         places=possible_places(wanted, image, halftone),
     )
     extras = entry.extras if entry.extras_etag == original.etag else ()
@@ -91,7 +92,7 @@ def clear_out(image: Image, grounds: Newer | Since, halftone: Halftone, call: Ca
     An image that nobody had heard of is not announced; its record keeps an event that comes late from reviving it.
     """
     started = time.perf_counter()
-    entry = halftone.catalogue.claim(_begun(image, halftone, None), grounds, delivery=call.delivery, places=())
+    entry = halftone.catalogue.claim(_begun(image, halftone, None), grounds, worker=call.worker, places=())
     outcome = Outcome(record=replace(entry.record, status=Status.DELETED))
     record = _concluded(entry, outcome, halftone, call, started)
     if entry.generation > 1:
@@ -127,11 +128,9 @@ def _concluded(entry: Entry, outcome: Outcome, halftone: Halftone, call: Call, s
         milliseconds = round(1000 * (time.perf_counter() - started))
         record = replace(outcome.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
         try:
-            halftone.catalogue.save(
-                entry, record, delivery=call.delivery, digest=halftone.digest, extras=outcome.extras
-            )
+            halftone.catalogue.save(entry, record, worker=call.worker, digest=halftone.digest, extras=outcome.extras)
         except Overtaken as overtaken:
-            if overtaken.entry.owner != call.delivery:
+            if overtaken.entry.owner != call.worker:
                 raise
             entry = overtaken.entry
             if entry.record.status is not Status.PROCESSING:

@@ -32,7 +32,7 @@ def follow(changes: Sequence[StorageChange], halftone: Halftone, call: Call) -> 
             handled.append(record)
     if errors:
         for record in handled:
-            halftone.catalogue.seal(record.image_id, delivery=call.delivery)
+            halftone.catalogue.seal(record.image_id, delivery=call.worker.delivery)
         raise errors[0]
     return {"handled": len(handled), "skipped": len(changes) - len(handled)}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from chalicelib.identity import image_id
@@ -12,6 +12,9 @@ from chalicelib.settings import Settings
 
 Location = tuple[str, str]
 """A bucket and a key."""
+
+LIFETIME = timedelta(minutes=15)
+"""No invocation lives longer: Lambda ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,27 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """The invocation that work is done in.
+class Worker:
+    """Who works: one invocation, begun at `since` (Unix seconds).
 
     `delivery` names the delivery of an event: Lambda's retries of one event share it, a duplicate of the event has
-    another. `checkpoint` is called between steps of long work; it raises DeadlineExceeded when time is nearly up.
-    `callback_url` is told of what comes of the call, besides everybody else.
+    another. Lambda may also deliver an event twice under one name, even at once: `nonce` tells such twins apart.
     """
 
     delivery: str
+    since: int
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The invocation that work is done in.
+
+    `checkpoint` is called between steps of long work; it raises DeadlineExceeded when time is nearly up.
+    `callback_url` is told of what comes of the call, besides everybody else.
+    """
+
+    worker: Worker
     checkpoint: Callable[[], None]
     callback_url: str | None = None
 
@@ -57,20 +72,25 @@ class Entry:
     """All that the catalogue holds of an image: its record, and what keeps workers on it from undoing one another.
 
     `generation` grows with every claim and every save, so that each can tell that nothing has happened since;
-    `owner` is the delivery that claimed last. `claimants` are the deliveries that claimed and have not said that they
-    are done, dead ones included. `places` are all locations that any of them may have written to. `extras` are the
-    ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was last settled by.
+    `owner` is who claimed last, or None when all is said and done. `claimants` are those who claimed and have not said
+    that they are done, dead ones included. `places` are all locations that any of them may have written to. `extras`
+    are the ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was last settled by.
     """
 
     record: Record
     generation: int
-    owner: str
+    owner: Worker | None
     sequencer: str | None = None
-    claimants: frozenset[str] = frozenset()
+    claimants: frozenset[Worker] = frozenset()
     places: frozenset[Location] = frozenset()
     extras: tuple[Extra, ...] = ()
     extras_etag: str | None = None
     digest: str | None = None
+
+    def outlived_by(self, worker: Worker) -> frozenset[Worker]:
+        """Return the claimants that can have done nothing since `worker` began."""
+        begun = worker.since - LIFETIME.total_seconds()
+        return frozenset(claimant for claimant in self.claimants if claimant.since < begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +148,23 @@ class Catalogue(Protocol):
     def get(self, image_id: str) -> Entry | None:
         """Read an entry as it was last written."""
 
-    def claim(self, record: Record, grounds: Newer | Since, *, delivery: str, places: Iterable[Location]) -> Entry:
+    def claim(self, record: Record, grounds: Newer | Since, *, worker: Worker, places: Iterable[Location]) -> Entry:
         """Begin work on a version; raises Overtaken when the grounds do not hold.
 
         The record keeps `created_at` and `variants` of the stored one: they are in the buckets until replaced.
         """
 
-    def extend(self, entry: Entry, *, delivery: str, places: Iterable[Location]) -> Entry:
+    def extend(self, entry: Entry, *, worker: Worker, places: Iterable[Location]) -> Entry:
         """Begin work on more variants of a settled entry, which stays as it is; raises Overtaken when it changed."""
 
-    def save(self, entry: Entry, record: Record, *, delivery: str, digest: str, extras: Sequence[Extra]) -> None:
-        """Settle an entry; raises Overtaken when it changed since."""
+    def save(self, entry: Entry, record: Record, *, worker: Worker, digest: str, extras: Sequence[Extra]) -> None:
+        """Settle an entry, whose claimants of long ago are forgotten; raises Overtaken when it changed since."""
 
-    def disturb(self, entry: Entry, *, delivery: str) -> None:
+    def disturb(self, entry: Entry, *, worker: Worker) -> None:
         """Make the work under way on an entry start its writing over; raises Overtaken when it changed."""
 
-    def leave(self, entry: Entry, *, delivery: str) -> None:
-        """Say that a delivery is done with an entry."""
+    def leave(self, entry: Entry, *, worker: Worker) -> None:
+        """Say that a worker is done with an entry."""
 
     def seal(self, image_id: str, *, delivery: str) -> None:
         """Say that what a delivery settled has been announced, should the delivery come again."""

@@ -3,13 +3,23 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, UnknownVariant
 from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
 from chalicelib.usecases.align import locations, take_in
 from chalicelib.usecases.announce import announce
-from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Location, Overtaken, Since, StoredObject, now
+from chalicelib.usecases.ports import (
+    LIFETIME,
+    Call,
+    Entry,
+    Halftone,
+    Image,
+    Location,
+    Overtaken,
+    Since,
+    StoredObject,
+    now,
+)
 from chalicelib.usecases.produce import produce, store
 from chalicelib.usecases.settle import settle
 from chalicelib.webhooks import policy
@@ -20,9 +30,6 @@ PAUSE = 0.2
 
 MOST_EXTRAS = 50
 """Ad-hoc variants of one image: its record is to fit in a DynamoDB item, and its completion in a message."""
-
-ABANDONED = timedelta(minutes=15)
-"""No function runs longer: work that began before that was given up."""
 
 
 def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
@@ -46,7 +53,7 @@ def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
             try:
                 if entry is not None and _describes(entry, original, halftone):
                     return _added(entry, original, image, wanted, halftone, call)
-                if entry is None or not _busy(entry):
+                if entry is None or not _busy(entry, call):
                     grounds = Since(entry.generation if entry else 0)
                     record = _ready(take_in(original, image, grounds, halftone, call))
                     if order.extra is None:
@@ -102,8 +109,10 @@ def _ready(record: Record) -> Record:
     return record
 
 
-def _busy(entry: Entry) -> bool:
-    return entry.record.status is Status.PROCESSING and entry.record.updated_at > now() - ABANDONED
+def _busy(entry: Entry, call: Call) -> bool:
+    """Tell whether somebody else is at work; an invocation before this one of the same delivery is not, it died."""
+    own = entry.owner is not None and entry.owner.delivery == call.worker.delivery
+    return entry.record.status is Status.PROCESSING and not own and entry.record.updated_at > now() - LIFETIME
 
 
 def _added(
@@ -117,7 +126,7 @@ def _added(
             _check_free(variant.spec.name, location, entry, halftone)
     if len({extra.spec.name for extra in (*_extras(entry), *wanted)} - _names(halftone)) > MOST_EXTRAS:
         raise InvalidRequest(f"the image has {MOST_EXTRAS} ad-hoc variants, and that is the most")
-    entry = halftone.catalogue.extend(entry, delivery=call.delivery, places={location for _, location in placed})
+    entry = halftone.catalogue.extend(entry, worker=call.worker, places={location for _, location in placed})
     while True:
         made = store(placed, halftone)
         variants = tuple(_by_name((*entry.record.variants, *made)).values())
@@ -128,13 +137,13 @@ def _added(
         extras = {extra.spec.name: extra for extra in asked}
         try:
             halftone.catalogue.save(
-                entry, record, delivery=call.delivery, digest=halftone.digest, extras=tuple(extras.values())
+                entry, record, worker=call.worker, digest=halftone.digest, extras=tuple(extras.values())
             )
         except Overtaken as overtaken:
             if not _describes(overtaken.entry, original, halftone):
                 raise
             entry = overtaken.entry
-            if call.delivery in entry.claimants:
+            if call.worker in entry.claimants:
                 continue
             record = entry.record  # the save had its effect, and only the answer was lost
         announce(record, halftone, call)

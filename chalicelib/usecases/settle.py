@@ -11,26 +11,32 @@ log = logging.getLogger("halftone.settle")
 
 
 def settle(entry: Entry | None, halftone: Halftone, call: Call) -> Record | None:
-    """Leave an image in order that this delivery has no claim to any more; None when nothing of it changed.
+    """Leave an image in order that this worker has no claim to any more; None when nothing of it changed.
 
-    - This delivery settled it, and perhaps died before it could say so: it is announced again.
-    - This delivery never claimed it, or is known to be done: nothing is owed.
-    - Another delivery is at work: that one is made to write over whatever this one wrote.
-    - This delivery died at work, or what is stored is not what the record says: it is done again.
+    What a worker owes it owes for its delivery: for itself, and for those before it or beside it that may be dead.
+
+    - Its delivery never claimed, or what is stored is what the record says: nothing is owed. If the delivery settled
+      it, it perhaps died before it could say so: it is announced again.
+    - Another is at work: that one is made to write over whatever was written for this delivery.
+    - The delivery died at work, or what is stored is not what the record says: it is done again.
     """
     while entry is not None:
         at_rest = entry.record.status is not Status.PROCESSING
-        if call.delivery not in entry.claimants:
-            if not at_rest or entry.owner != call.delivery:
-                return None
-            announce(entry.record, halftone, call)
-            return entry.record
+        owned = entry.owner is not None and entry.owner.delivery == call.worker.delivery
+        claimed = call.worker in entry.claimants
+        owing = any(claimant.delivery == call.worker.delivery for claimant in entry.claimants)
         try:
-            if not at_rest and entry.owner != call.delivery:
-                halftone.catalogue.disturb(entry, delivery=call.delivery)
+            if at_rest and (not owing or _in_order(entry, halftone)):
+                if claimed:
+                    halftone.catalogue.leave(entry, worker=call.worker)
+                elif owned:
+                    announce(entry.record, halftone, call)
+                    return entry.record
                 return None
-            if at_rest and _in_order(entry, halftone):
-                halftone.catalogue.leave(entry, delivery=call.delivery)
+            if not owing:
+                return None
+            if not at_rest and (entry.owner != call.worker if claimed else not owned):
+                halftone.catalogue.disturb(entry, worker=call.worker)
                 return None
             log.warning("Done again", extra={"image_id": entry.record.image_id})
             return align(Image(entry.record.bucket, entry.record.key), Since(entry.generation), halftone, call)

@@ -7,7 +7,7 @@ from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.clients import client
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.model import Extra, Failure, Format, OriginalInfo, Placeholder, Record, Status, VariantSpec
-from chalicelib.usecases.ports import Newer, Overtaken, Since
+from chalicelib.usecases.ports import Newer, Overtaken, Since, Worker
 from tests.test_notices import SMALL
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -42,6 +42,7 @@ READY = replace(
     variants=(SMALL,),
 )
 PLACES = {("variants", "small/photo.jpg"), ("variants", "other/photo.jpg")}
+ONE, TWO, THREE, FOUR = (Worker(name, since=0, nonce="") for name in ("one", "two", "three", "four"))
 EXTRAS = (Extra(spec=VariantSpec(name="w7-webp", width=7, format=Format.WEBP), dest_key="here"),)
 
 
@@ -50,16 +51,16 @@ def catalogue(stage):  # noqa: ARG001 - the table
     return DynamoCatalogue("images")
 
 
-def claim(catalogue, grounds, *, delivery="one", record=RECORD, places=PLACES):
-    return catalogue.claim(record, grounds, delivery=delivery, places=places)
+def claim(catalogue, grounds, *, worker=ONE, record=RECORD, places=PLACES):
+    return catalogue.claim(record, grounds, worker=worker, places=places)
 
 
 def newer(sequencer, digest="digest"):
     return Newer(sequencer, digest)
 
 
-def settle(catalogue, entry, *, delivery="one", record=READY, digest="digest", extras=()):
-    catalogue.save(entry, record, delivery=delivery, digest=digest, extras=extras)
+def settle(catalogue, entry, *, worker=ONE, record=READY, digest="digest", extras=()):
+    catalogue.save(entry, record, worker=worker, digest=digest, extras=extras)
     return catalogue.get("id")
 
 
@@ -87,7 +88,7 @@ def test_what_is_not_there_is_none(catalogue):
 
 def test_a_claim_says_who_works_and_where_before_anything_is_written(catalogue):
     entry = claim(catalogue, newer("01"))
-    assert (entry.owner, entry.claimants, entry.places, entry.generation) == ("one", {"one"}, PLACES, 1)
+    assert (entry.owner, entry.claimants, entry.places, entry.generation) == (ONE, {ONE}, PLACES, 1)
     assert catalogue.get("id") == entry
 
 
@@ -138,59 +139,68 @@ def test_a_claim_since_a_generation_holds_only_while_it_lasts(catalogue):
 
 
 def test_a_save_holds_only_if_nothing_was_claimed_since(catalogue):
-    first = claim(catalogue, newer("01"), delivery="one")
-    second = claim(catalogue, newer("02"), delivery="two")
+    first = claim(catalogue, newer("01"), worker=ONE)
+    second = claim(catalogue, newer("02"), worker=TWO)
     with pytest.raises(Overtaken) as caught:
         settle(catalogue, first)
     assert caught.value.entry == second
-    assert settle(catalogue, second, delivery="two").record == READY
+    assert settle(catalogue, second, worker=TWO).record == READY
     with pytest.raises(Overtaken):
-        settle(catalogue, second, delivery="two")
+        settle(catalogue, second, worker=TWO)
 
 
 def test_places_are_forgotten_when_nobody_can_write_to_them_any_more(catalogue):
-    claim(catalogue, newer("01"), delivery="one")
-    entry = settle(catalogue, claim(catalogue, newer("02"), delivery="two", places=()), delivery="two")
-    assert (entry.claimants, entry.places) == ({"one"}, PLACES)
-    catalogue.leave(entry, delivery="one")
-    entry = settle(catalogue, claim(catalogue, newer("03"), delivery="three"), delivery="three")
+    claim(catalogue, newer("01"), worker=ONE)
+    entry = settle(catalogue, claim(catalogue, newer("02"), worker=TWO, places=()), worker=TWO)
+    assert (entry.claimants, entry.places) == ({ONE}, PLACES)
+    catalogue.leave(entry, worker=ONE)
+    entry = settle(catalogue, claim(catalogue, newer("03"), worker=THREE), worker=THREE)
     assert (entry.claimants, entry.places) == (frozenset(), {("variants", "small/photo.jpg")})
     deleted = replace(READY, status=Status.DELETED, variants=())
-    entry = settle(catalogue, claim(catalogue, newer("04"), delivery="four"), delivery="four", record=deleted)
+    entry = settle(catalogue, claim(catalogue, newer("04"), worker=FOUR), worker=FOUR, record=deleted)
     assert entry.places == frozenset()
 
 
+def test_claimants_are_forgotten_when_nobody_who_began_so_early_can_be_alive(catalogue):
+    claim(catalogue, newer("01"), worker=ONE)
+    soon, late = (Worker("late", since=seconds, nonce="") for seconds in (900, 901))
+    entry = settle(catalogue, claim(catalogue, newer("02"), worker=soon, places=()), worker=soon)
+    assert (entry.claimants, entry.places) == ({ONE}, PLACES)
+    entry = settle(catalogue, claim(catalogue, newer("03"), worker=late), worker=late)
+    assert (entry.claimants, entry.places) == (frozenset(), {("variants", "small/photo.jpg")})
+
+
 def test_disturbing_overtakes_who_is_at_work_and_nobody_else(catalogue):
-    claim(catalogue, newer("01"), delivery="one")
-    working = claim(catalogue, newer("02"), delivery="two")
-    catalogue.disturb(working, delivery="one")
+    claim(catalogue, newer("01"), worker=ONE)
+    working = claim(catalogue, newer("02"), worker=TWO)
+    catalogue.disturb(working, worker=ONE)
     with pytest.raises(Overtaken) as caught:
-        settle(catalogue, working, delivery="two")
+        settle(catalogue, working, worker=TWO)
     disturbed = caught.value.entry
-    assert (disturbed.owner, disturbed.claimants, disturbed.record.status) == ("two", {"two"}, Status.PROCESSING)
-    at_rest = settle(catalogue, disturbed, delivery="two")
+    assert (disturbed.owner, disturbed.claimants, disturbed.record.status) == (TWO, {TWO}, Status.PROCESSING)
+    at_rest = settle(catalogue, disturbed, worker=TWO)
     with pytest.raises(Overtaken):
-        catalogue.disturb(at_rest, delivery="one")
+        catalogue.disturb(at_rest, worker=ONE)
 
 
 def test_extending_leaves_a_settled_entry_as_it_is(catalogue):
     at_rest = settle(catalogue, claim(catalogue, newer("01")))
-    entry = catalogue.extend(at_rest, delivery="two", places={("variants", "more")})
-    assert (entry.record, entry.owner, entry.claimants) == (READY, "one", {"two"})
+    entry = catalogue.extend(at_rest, worker=TWO, places={("variants", "more")})
+    assert (entry.record, entry.owner, entry.claimants) == (READY, ONE, {TWO})
     assert entry.places == at_rest.places | {("variants", "more")}
     with pytest.raises(Overtaken):
-        catalogue.extend(at_rest, delivery="two", places=())
+        catalogue.extend(at_rest, worker=TWO, places=())
     working = claim(catalogue, newer("02"))
     with pytest.raises(Overtaken):
-        catalogue.extend(working, delivery="two", places=())
+        catalogue.extend(working, worker=TWO, places=())
 
 
 def test_a_seal_hides_who_settled_an_entry(catalogue):
     settle(catalogue, claim(catalogue, newer("01")))
-    catalogue.seal("id", delivery="somebody else")
-    assert catalogue.get("id").owner == "one"
+    catalogue.seal("id", delivery="on")
+    assert catalogue.get("id").owner == ONE
     catalogue.seal("id", delivery="one")
-    assert catalogue.get("id").owner == ""
+    assert catalogue.get("id").owner is None
 
 
 @pytest.mark.usefixtures("stage")

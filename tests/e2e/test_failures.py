@@ -61,7 +61,9 @@ def test_a_fault_that_lasts_is_kept_and_redriven(
     assert record["responsePayload"]["errorType"] == error
     assert record["requestPayload"]["Records"][0]["s3"]["object"]["key"] == key
     assert faults.item(image_id)["status"] == status_meanwhile
-    assert faults.item(image_id)["owner"] == record["requestContext"]["requestId"], "three attempts, one delivery"
+    assert faults.item(image_id)["owner"].split()[0] == record["requestContext"]["requestId"], (
+        "three attempts, one delivery"
+    )
     assert faults.completions(image_id) == []
 
     faults.refuse()
@@ -72,7 +74,9 @@ def test_a_fault_that_lasts_is_kept_and_redriven(
     faults.completion(image_id, "image.ready")
     assert len(faults.record(image_id, "ready")["variants"]) == 3
     assert len(faults.completions(image_id)) == 1
-    assert faults.item(image_id).get("owner") == record["requestContext"]["requestId"], "and redriven, still the same"
+    assert faults.item(image_id)["owner"].split()[0] == record["requestContext"]["requestId"], (
+        "and redriven, still the same"
+    )
     assert operate("infra.redrive", home, client) == "nothing to redrive\n"
 
 

@@ -32,6 +32,7 @@ from chalicelib.model import (
     Placeholder,
     RenderedVariant,
     Rendering,
+    ResizeOrder,
     Source,
     Status,
     StorageChange,
@@ -40,10 +41,14 @@ from chalicelib.model import (
 from chalicelib.settings import Settings, Webhooks
 from chalicelib.usecases import align, produce, resize
 from chalicelib.usecases.follow import follow
-from chalicelib.usecases.ports import Call, Halftone
-from tests.histories.world import DEST, SOURCE, Crash, Fault, Stored, Worker, World
+from chalicelib.usecases.ports import LIFETIME, Call, Halftone, Worker
+from tests.histories import world
+from tests.histories.world import DEST, SOURCE, Crash, Fault, Stored, World
 
-KEYS = ("a.jpg",)
+KEYS = ("a.jpg", "b.jpg")
+BUSY = (4, 1)
+"""How often something happens to each of the keys."""
+
 CONTENTS = (b"one", b"one", b"two", b"two", b"bad")
 PIPELINES = tuple(
     Pipeline(name="p", source=Source(), variants=tuple(VariantSpec(name=name, width=width) for name, width in sizes))
@@ -53,13 +58,22 @@ PIPELINES = tuple(
         (("large", 100),),
     )
 )
-ORDERS: tuple[dict[str, Any], ...] = ({"width": 7}, {"width": 8, "format": "webp"}, {"variants": ["large"]}, {})
+ORDERS: tuple[dict[str, Any], ...] = (
+    {"width": 7},
+    {"width": 8, "format": "webp"},
+    {"width": 9, "dest_key": "elsewhere/{key}"},
+    {"variants": ["large"]},
+    {},
+)
 WHAT_HAPPENS = (
     *3 * ("upload",),
     "delete",
+    "undo",
     "ask",
     "deploy",
     "duplicate",
+    "twin",
+    "wait",
     *4 * ("deliver",),
     *5 * ("work",),
 )
@@ -132,7 +146,8 @@ class Histories(RuleBasedStateMachine):
         self.names = count()
         self.speeds: dict[str, int] = {}
         self.sequencers = count(1)
-        self.moments = count()
+        self.moment = 0
+        self.versions: dict[str, list[Stored | None]] = {key: [] for key in KEYS}
         self.pipeline = 0
         self.pending: list[Delivery] = []
         self.delivered: list[Delivery] = []
@@ -175,7 +190,8 @@ class Histories(RuleBasedStateMachine):
 
     def now(self) -> datetime:
         """Return a time that no other moment of this history has."""
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=next(self.moments))
+        self.moment += 1
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.moment)
 
     @initialize(seed=st.integers(0, 2**32))
     def begin(self, seed: int) -> None:
@@ -183,19 +199,35 @@ class Histories(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(WHAT_HAPPENS))
     def happen(self, what: str) -> None:
-        getattr(self, what)(self.random.choice(KEYS))
+        getattr(self, what)(self.random.choices(KEYS, BUSY)[0])
 
     # --- what people do
 
     def upload(self, key: str) -> None:
-        self.world.buckets[SOURCE][key] = Stored(self.random.choice(CONTENTS))
+        self.put(key, self.random.choice(CONTENTS))
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a version of the object."""
+        self.versions[key].append(Stored(content, version=f"v{next(self.names)}"))
         self.changed("created", key)
 
     def delete(self, key: str) -> None:
-        if self.world.buckets[SOURCE].pop(key, None):
+        """Put a delete marker on the object."""
+        if key in self.world.buckets[SOURCE]:
+            self.versions[key].append(None)
+            self.changed("removed", key)
+
+    def undo(self, key: str) -> None:
+        """Delete the latest version, or the delete marker, for good: what was before it is back."""
+        if self.versions[key]:
+            self.versions[key].pop()
             self.changed("removed", key)
 
     def changed(self, kind: Any, key: str) -> None:
+        latest = self.versions[key][-1] if self.versions[key] else None
+        self.world.buckets[SOURCE].pop(key, None)
+        if latest:
+            self.world.buckets[SOURCE][key] = latest
         self.owed[key] = set()
         self.hear({*self.asking.values(), *(self.extra(request) for request in self.requests)}, key)
         self.known.add(key)
@@ -219,7 +251,7 @@ class Histories(RuleBasedStateMachine):
         delivery = self.pending.pop(self.random.randrange(len(self.pending)))
         self.delivered.append(delivery)
         halftone = self.halftones[self.pipeline]
-        call = Call(delivery.name, lambda: None)
+        call = self.call(delivery.name)
 
         def failed(error: BaseException) -> None:
             if not isinstance(error, TransientError | Crash):
@@ -228,9 +260,22 @@ class Histories(RuleBasedStateMachine):
 
         self.world.start(delivery.name, lambda: follow([delivery.change], halftone, call), lambda _: None, failed)
 
+    def call(self, delivery: str) -> Call:
+        return Call(Worker(delivery, int(self.now().timestamp()), f"{next(self.names)}"), lambda: None)
+
     def duplicate(self, _key: str) -> None:
         if self.delivered:
             self.pending.append(replace(self.random.choice(self.delivered), name=f"d{next(self.names)}"))
+
+    def twin(self, _key: str) -> None:
+        """Deliver an event once more under its name, as Lambda may, and a redrive of what is not lost at all."""
+        if self.delivered:
+            self.pending.append(self.random.choice(self.delivered))
+
+    def wait(self, _key: str) -> None:
+        """Let so much time pass that nobody is at work any more."""
+        if not self.world.workers:
+            self.moment += 2000 * int(LIFETIME.total_seconds())
 
     def work(self, _key: str) -> None:
         """Let the workers go on, now this one and now that one, with more or less trouble in their calls."""
@@ -242,7 +287,7 @@ class Histories(RuleBasedStateMachine):
                 fault = self.random.choice(list(Fault)) if self.random.random() < likely else Fault.NONE
                 self.world.go_on(worker, fault)
 
-    def anyone(self) -> Worker:
+    def anyone(self) -> world.Worker:
         """Choose who goes on; some are slow, and find the others done before them."""
         workers = self.world.workers
         for worker in workers:
@@ -252,8 +297,8 @@ class Histories(RuleBasedStateMachine):
 
     def request(self, request: Request) -> None:
         halftone = self.halftones[self.pipeline]
-        order = orders.parse({"bucket": SOURCE, "key": request.key, **ORDERS[request.order]})
-        call = Call(request.name, lambda: None)
+        order = self.order(request)
+        call = self.call(request.name)
 
         def done(record: Any) -> None:
             del self.asking[request.name]
@@ -267,7 +312,8 @@ class Histories(RuleBasedStateMachine):
                 return
             if not isinstance(error, TransientError | Crash):
                 raise error
-            self.requests.append(replace(request, name=f"r{next(self.names)}"))
+            again = self.random.choice((request.name, f"r{next(self.names)}"))  # Lambda tries again, or a client does
+            self.requests.append(replace(request, name=again))
 
         self.asking[request.name] = self.extra(request)
         self.hear({self.extra(request)}, request.key)
@@ -280,8 +326,14 @@ class Histories(RuleBasedStateMachine):
 
     def extra(self, request: Request) -> str:
         """Name the ad-hoc variant that a request asks for; "" is none."""
-        extra = orders.parse({"bucket": SOURCE, "key": request.key, **ORDERS[request.order]}).extra
+        extra = self.order(request).extra
         return extra.spec.name if extra else ""
+
+    def order(self, request: Request) -> ResizeOrder:
+        fields = dict(ORDERS[request.order])
+        if "dest_key" in fields:
+            fields["dest_key"] = fields["dest_key"].format(key=request.key)
+        return orders.parse({"bucket": SOURCE, "key": request.key, **fields})
 
     # --- how it ends
 
@@ -309,7 +361,7 @@ class Histories(RuleBasedStateMachine):
             elif workers:
                 self.world.go_on(self.anyone(), Fault.NONE)
             elif self.requests:
-                self.patch.setattr(resize, "ABANDONED", timedelta(days=-1))
+                self.wait("")
                 self.request(self.requests.pop())
             else:
                 return
@@ -334,7 +386,7 @@ class Histories(RuleBasedStateMachine):
             assert record.status is Status.DELETED
             assert not there
         else:
-            assert record.etag == stored.etag
+            assert (record.etag, record.version_id) == (stored.etag, stored.version)
             assert entry.digest == self.halftones[self.pipeline].digest
             assert record.status is (Status.FAILED if stored.data == b"bad" else Status.READY)
         if stored and record.status is Status.READY:

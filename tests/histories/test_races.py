@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.model import Status
 from tests.histories.test_histories import Histories, Request
-from tests.histories.world import DEST, SOURCE, Fault, Stored, Worker
+from tests.histories.world import DEST, Fault, Worker
 
 KEY = "a.jpg"
 
@@ -20,8 +20,7 @@ class Play:
 
     def upload(self, content: bytes) -> Worker:
         """Upload an original, and begin to work on its event."""
-        self.history.world.buckets[SOURCE][KEY] = Stored(content)
-        self.history.changed("created", KEY)
+        self.history.put(KEY, content)
         return self.deliver()
 
     def delete(self) -> Worker:
@@ -166,3 +165,29 @@ def test_an_adhoc_variant_is_of_the_version_that_it_was_asked_of(play):
     assert play.variants() == {"small", "large", "w7"}
     play.finish(play.upload(b"two"))
     assert play.variants() == {"small", "large"}
+
+
+def twin(play: Play) -> Worker:
+    """Deliver the last event once more, under its name."""
+    play.history.twin(KEY)
+    return play.deliver()
+
+
+def test_a_twin_makes_good_what_it_wrote_over_although_the_other_is_done(play):
+    first = claimed(play, b"one")
+    second = twin(play)
+    play.until(second, "PutObject")
+    play.finish(play.upload(b"two"))
+    play.finish(first)
+    play.finish(second)
+    assert play.variants() == {"small", "large"}
+
+
+def test_a_twin_that_dies_is_made_good_for_although_the_other_is_done(play):
+    first = claimed(play, b"one")
+    second = twin(play)
+    play.until(second, "PutObject")
+    play.finish(play.upload(b"two"))
+    play.finish(first)
+    play.step(second, Fault.CRASH_AFTER)
+    assert play.calls(play.deliver()).count("PutObject") == 2

@@ -53,6 +53,7 @@ class Stored:
     data: bytes
     metadata: dict[str, str] = field(default_factory=dict)
     content_type: str = ""
+    version: str = "null"
 
     @property
     def etag(self) -> str:
@@ -151,6 +152,7 @@ class S3:
             stored = self._find(Bucket, Key)
             return {
                 "ETag": f'"{stored.etag}"',
+                "VersionId": stored.version,
                 "ContentLength": len(stored.data),
                 "Metadata": stored.metadata,
                 "Body": io.BytesIO(stored.data),

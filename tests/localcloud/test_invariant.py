@@ -40,7 +40,7 @@ class Seen:
 
     def entry(self, key: str) -> Entry | None:
         assert key == KEY
-        return Entry(record=self.record, generation=2, owner="") if self.record else None
+        return Entry(record=self.record, generation=2, owner=None) if self.record else None
 
     def variants(self) -> dict[Location, str]:
         return self.stored

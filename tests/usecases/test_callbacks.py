@@ -7,13 +7,12 @@ import pytest
 from chalicelib import events, orders
 from chalicelib.errors import InvalidRequest, UnsupportedFormat
 from chalicelib.settings import Webhooks
-from chalicelib.usecases.ports import Call
 from chalicelib.usecases.resize import resize
-from tests.conftest import picture
+from tests.conftest import call, picture
 
 URL = "https://hooks.example.com/done?id=1"
 PHOTO = {"bucket": "originals", "key": "photo.jpg"}
-CALL = Call("delivery", lambda: None)
+CALL = call()
 
 
 @pytest.fixture

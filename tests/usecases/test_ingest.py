@@ -6,7 +6,6 @@ import pytest
 from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, DeadlineExceeded, StorageUnavailable
 from chalicelib.model import CompletionEvent, Limits, Pipeline, Source, Status, StorageChange, VariantSpec
 from chalicelib.usecases.ingest import ingest
-from chalicelib.usecases.ports import Call
 from tests.conftest import Stage, call, picture
 
 
@@ -100,7 +99,7 @@ def test_too_little_time_is_a_failure_of_its_own(stage):
         raise DeadlineExceeded("too late")
 
     stage.upload("photo.jpg", picture())
-    assert ingest(change(), stage.halftone, Call("d", hurried)).error.code == "deadline_exceeded"
+    assert ingest(change(), stage.halftone, replace(call(), checkpoint=hurried)).error.code == "deadline_exceeded"
 
 
 def test_a_failed_overwrite_takes_the_old_variants_away(stage):

@@ -248,8 +248,16 @@ def test_waiting_has_an_end(stage, monkeypatch):
 def test_what_was_given_up_long_ago_is_taken_over(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
     take_in_half(stage, monkeypatch)
-    monkeypatch.setattr(resize_module, "ABANDONED", timedelta(0))
+    monkeypatch.setattr(resize_module, "LIFETIME", timedelta(0))
     assert ordered(stage).status is Status.READY
+
+
+def test_a_retry_does_not_wait_for_the_try_before_it(stage, monkeypatch):
+    stage.upload("photo.jpg", picture(800, 600))
+    take_in_half(stage, monkeypatch)
+    monkeypatch.setattr(resize_module.time, "sleep", lambda _: pytest.fail("waited"))
+    order = orders.parse({"bucket": "originals", "key": "photo.jpg"})
+    assert resize(order, stage.halftone, call()).status is Status.READY
 
 
 def take_in_half(stage, monkeypatch):

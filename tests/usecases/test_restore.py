@@ -6,9 +6,8 @@ from chalicelib import events
 from chalicelib.errors import StorageUnavailable
 from chalicelib.model import Restoration, Restore, Source, StorageChange
 from chalicelib.usecases.follow import follow
-from chalicelib.usecases.ports import Call
 from chalicelib.usecases.restore import restore
-from tests.conftest import picture
+from tests.conftest import call, picture
 
 BYTES = b"the original"
 
@@ -64,7 +63,7 @@ def test_what_is_restored_is_no_original_and_ends_there(stage, halftone):
     stage.upload("a.jpg", b"by hand", bucket="variants")
     restore([appeared("a.jpg")], halftone)
     before = stage.keys("variants"), stage.keys("originals")
-    handled = follow([appeared("restore-folder/a.jpg", "originals")], halftone, Call("delivery", lambda: None))
+    handled = follow([appeared("restore-folder/a.jpg", "originals")], halftone, call())
     assert handled == {"handled": 0, "skipped": 1}
     assert (stage.keys("variants"), stage.keys("originals")) == before
 
