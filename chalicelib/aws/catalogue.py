@@ -20,7 +20,7 @@ from chalicelib.usecases.ports import Entry, Location, Newer, Overtaken, Since, 
 _SEQUENCER_DIGITS = 64
 _NEWER = (
     "attribute_not_exists(sequencer) OR sequencer < :sequencer "
-    "OR (sequencer = :sequencer AND (#status = :processing OR digest <> :digest))"
+    "OR (sequencer = :sequencer AND attribute_exists(digest) AND digest <> :digest)"
 )
 
 
@@ -42,7 +42,7 @@ class DynamoCatalogue:
         if ":sequencer" in values:
             assignments.append("sequencer = :sequencer")
         additions = ["generation :one", "claimants :claimants", *_set("places", _texts(places), values)]
-        expression = f"SET {', '.join(assignments)} ADD {', '.join(additions)}"
+        expression = f"SET {', '.join(assignments)} REMOVE digest ADD {', '.join(additions)}"
         return _entry(self._update(record.image_id, expression, condition, values, answer="ALL_NEW"))
 
     def extend(self, entry: Entry, *, worker: Worker, places: Iterable[Location]) -> Entry:
@@ -153,7 +153,7 @@ def _condition(grounds: Newer | Since, values: dict[str, Any]) -> str:
             return "attribute_not_exists(image_id)"
         values[":generation"] = grounds.generation
         return "generation = :generation"
-    values |= {":digest": grounds.digest, ":processing": Status.PROCESSING.value}
+    values[":digest"] = grounds.digest
     values[":sequencer"] = grounds.sequencer.rjust(_SEQUENCER_DIGITS, "0").upper()
     return _NEWER
 

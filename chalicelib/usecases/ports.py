@@ -74,7 +74,7 @@ class Entry:
     `generation` grows with every claim and every save, so that each can tell that nothing has happened since;
     `owner` is who claimed last, or None when all is said and done. `claimants` are those who claimed and have not said
     that they are done, dead ones included. `places` are all locations that any of them may have written to. `extras`
-    are the ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was last settled by.
+    are the ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was settled by.
     """
 
     record: Record
@@ -97,8 +97,7 @@ class Entry:
 class Newer:
     """Grounds for a claim: a change of the object that is newer than what was dealt with, by S3's sequencer.
 
-    The same change once more is grounds while its work is unfinished, or when it was settled by another pipeline than
-    `digest`.
+    The same change once more is grounds when it was settled by another pipeline than `digest`.
     """
 
     sequencer: str

@@ -105,8 +105,9 @@ def test_a_claim_keeps_when_it_began_and_what_is_in_the_buckets(catalogue):
         ("0A", Status.READY, "0B", "digest", True),
         ("0A", Status.READY, "0A", "digest", False),
         ("0A", Status.READY, "0A", "another", True),
+        ("0A", Status.PROCESSING, "0A", "digest", False),
+        ("0A", Status.PROCESSING, "0A", "another", False),
         ("0A", Status.FAILED, "0A", "digest", False),
-        ("0A", Status.PROCESSING, "0A", "digest", True),
         ("0A", Status.READY, "09", "another", False),
         ("0A", Status.PROCESSING, "09", "digest", False),
         ("FF", Status.READY, "100", "digest", True),
@@ -115,7 +116,10 @@ def test_a_claim_keeps_when_it_began_and_what_is_in_the_buckets(catalogue):
     ],
 )
 def test_which_changes_are_grounds_for_a_claim(catalogue, stored, status, sequencer, digest, claimed):
-    settle(catalogue, claim(catalogue, newer(stored)), record=replace(READY, status=status))
+    settle(catalogue, claim(catalogue, newer("0")), digest="another")
+    begun = claim(catalogue, newer(stored))
+    if status is not Status.PROCESSING:
+        settle(catalogue, begun, record=replace(READY, status=status))
     if claimed:
         assert claim(catalogue, newer(sequencer, digest)).record.status is Status.PROCESSING
     else:

@@ -89,6 +89,13 @@ def test_a_duplicate_of_finished_work_costs_a_look(play):
     assert play.said() == [Status.READY]
 
 
+def test_a_duplicate_of_work_under_way_costs_a_look(play):
+    worker = claimed(play, b"one")
+    play.history.duplicate(KEY)
+    assert play.calls(play.deliver()) == ["GetObject", "UpdateItem"]
+    assert play.calls(worker) == ["PutObject", "PutObject", "UpdateItem", "Publish"]
+
+
 def test_a_slow_loser_makes_the_winner_write_again_that_is_not_done(play):
     loser = claimed(play, b"one")
     winner = claimed(play, b"two")
@@ -191,3 +198,29 @@ def test_a_twin_that_dies_is_made_good_for_although_the_other_is_done(play):
     play.finish(first)
     play.step(second, Fault.CRASH_AFTER)
     assert play.calls(play.deliver()).count("PutObject") == 2
+
+
+def test_a_claim_that_is_made_twice_is_one(play):
+    worker = play.upload(b"one")
+    play.until(worker, "UpdateItem")
+    play.step(worker, Fault.TWICE)
+    play.finish(worker)
+    assert play.said() == [Status.READY]
+
+
+def test_who_finds_all_in_order_answers_for_itself_alone(play):
+    slow = claimed(play, b"two")
+    loser = claimed(play, b"one")
+    play.finish(play.upload(b"one"))
+    assert "PutObject" not in play.calls(loser)[2:]
+    assert play.calls(slow).count("PutObject") == 4
+
+
+def test_a_variant_of_a_request_that_died_goes_with_its_original(play):
+    play.finish(play.upload(b"one"))
+    play.history.request(Request("request", KEY, 0))
+    request = play.history.world.workers[-1]
+    play.until(request, "PutObject")
+    play.step(request, Fault.CRASH_AFTER)
+    play.finish(play.delete())
+    assert play.variants() == set()
