@@ -21,7 +21,7 @@ def remove(change: StorageChange, halftone: Halftone, call: Call) -> Record | No
         try:
             with halftone.storage.open(image.bucket, image.key) as original:
                 entry = halftone.catalogue.get(image.id)
-                if entry is None or _describes(entry.record, original):
+                if entry is not None and _describes(entry.record, original):
                     return settle(entry, halftone, call)
                 return take_in(original, image, grounds, halftone, call)
         except NotFound:

@@ -224,3 +224,13 @@ def test_a_variant_of_a_request_that_died_goes_with_its_original(play):
     play.step(request, Fault.CRASH_AFTER)
     play.finish(play.delete())
     assert play.variants() == set()
+
+
+def test_an_original_that_comes_back_before_it_was_heard_of_is_taken_in(play):
+    upload = play.upload(b"one")
+    play.history.delete(KEY)
+    play.finish(upload)
+    play.history.undo(KEY)
+    play.finish(play.deliver())
+    play.finish(play.deliver())
+    assert play.said() == [Status.READY]
