@@ -258,7 +258,10 @@ class CompletionEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """The message that says an image is ready, failed or deleted."""
+    """The message that says an image is ready, failed or deleted.
+
+    `variants_omitted` counts those that the message had no room for; the record has them all.
+    """
 
     schema_version: int = 1
     event: CompletionEvent
@@ -268,6 +271,7 @@ class Completion:
     status: Status
     pipeline: str
     variants: tuple[Variant, ...]
+    variants_omitted: int = 0
     error: Failure | None
     processing_ms: int | None
     original_bytes: int | None

@@ -1,13 +1,16 @@
 """SNS: the completions topic."""
 
-import json
+from dataclasses import replace
 
 import msgspec
 
 from chalicelib import notices
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import Announcement
+from chalicelib.model import Announcement, Completion
+
+MESSAGE_BYTES = 250_000
+"""All forms of a message together: SNS takes 262,144 bytes, of which the attributes get what is left."""
 
 
 class SnsCompletions:
@@ -18,7 +21,6 @@ class SnsCompletions:
 
     def publish(self, announcement: Announcement) -> None:
         completion = announcement.completion
-        document = msgspec.json.encode(completion).decode()
         attributes = {
             "event": completion.event.value,
             "status": completion.status.value,
@@ -32,10 +34,26 @@ class SnsCompletions:
                 TopicArn=self._topic_arn,
                 Subject=notices.subject(completion),
                 MessageStructure="json",
-                Message=json.dumps(
-                    {"default": document, "email": notices.letter(completion), "sms": notices.sms(completion)}
-                ),
+                Message=message(completion),
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
             )
+
+
+def message(completion: Completion) -> str:
+    """Write a completion for every protocol: JSON, and words where people read it.
+
+    What is too long for SNS would never be announced, however often it is tried: the JSON then leaves out the last
+    variants, and says how many.
+    """
+    words = {"email": notices.letter(completion), "sms": notices.sms(completion)}
+    shown = completion
+    while len(forms := _encoded(shown, words)) > MESSAGE_BYTES and shown.variants:
+        kept = shown.variants[: len(shown.variants) * 3 // 4]
+        shown = replace(shown, variants=kept, variants_omitted=len(completion.variants) - len(kept))
+    return forms.decode()
+
+
+def _encoded(completion: Completion, words: dict[str, str]) -> bytes:
+    return msgspec.json.encode({"default": msgspec.json.encode(completion).decode(), **words})

@@ -19,7 +19,7 @@ def test_metrics_are_one_line_in_the_embedded_metric_format(capsys):
         "Images": [1.0],
         "Failures": [0.0],
         "ProcessingTime": [10.0],
-        "BytesIn": [100.0],
+        "BytesIn": [1234.0],
         "BytesOut": [8642.0],
         "pipeline": "default",
     }
