@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chalicelib import pipelines
+from chalicelib import pipelines, subscriptions
 from chalicelib.model import Limits
+from chalicelib.subscriptions import Subscription
 from chalicelib.webhooks import message, policy
 
 
@@ -28,6 +29,7 @@ class Settings:
 
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
     `redeliver_function`: the function beside this one that tries a fan-out target again.
+    `subscriptions`: who else hears of completions; only deployment reads them.
     """
 
     source_bucket: str
@@ -40,6 +42,7 @@ class Settings:
     limits: Limits
     webhooks: Webhooks
     redeliver_function: str
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_frames=positive("MAX_FRAMES", Limits().max_frames),
     )
     webhooks = _webhooks(environ, problems)
+    subscribers = _subscriptions(environ, problems)
     if problems:
         raise SettingsError("\n".join(["The stage's environment is incomplete or wrong:", *problems]))
     return Settings(
@@ -114,6 +118,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         limits=limits,
         webhooks=webhooks,
         redeliver_function=environ.get("AWS_LAMBDA_FUNCTION_NAME", "").removesuffix("on_completion") + "redeliver",
+        subscriptions=subscribers,
     )
 
 
@@ -145,6 +150,20 @@ def _webhooks(environ: Mapping[str, str], problems: list[str]) -> Webhooks:
         problems.append(f"WEBHOOK_SECRET: {error}")
         secret = b""
     return Webhooks(urls=urls, hosts=hosts, secret=secret)
+
+
+def _subscriptions(environ: Mapping[str, str], problems: list[str]) -> tuple[Subscription, ...]:
+    found: dict[str, Subscription] = {}
+    for number, entry in enumerate(_names(environ.get("NOTIFY", "")), start=1):
+        try:
+            subscription = subscriptions.parse(entry)
+        except ValueError as error:
+            problems.append(f"NOTIFY: number {number}: {error}")
+            continue
+        if subscription.endpoint in found:
+            problems.append(f"NOTIFY: number {number}: expected each address once, got {subscription.endpoint} again")
+        found[subscription.endpoint] = subscription
+    return tuple(found.values())
 
 
 def _names(text: str) -> list[str]:

@@ -9,14 +9,15 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import pipelines
+from chalicelib import pipelines, settings
+from chalicelib.subscriptions import Subscription
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ def main() -> None:
             deploy(options.stage, options.project, options.pipeline)
         else:
             destroy(options.stage, options.project, empty_buckets=options.empty_buckets)
-    except (DeployError, pipelines.PipelineError, ClientError, BotoCoreError) as error:
+    except (DeployError, pipelines.PipelineError, settings.SettingsError, ClientError, BotoCoreError) as error:
         sys.exit(f"{options.action} of stage {options.stage}: {error}")
 
 
@@ -59,8 +60,10 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     chosen = pipelines.load(str(project / name) if name.endswith(".toml") else name)
-    outputs = apply_stack(session, stage)
+    cloudformation = session.client("cloudformation")
+    outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), {"Stage": stage})
     variables = stages.environment(outputs, {**present, "PIPELINE": name})
+    checked = settings.load({**config.get("environment_variables", {}), **variables})
     account = session.client("sts").get_caller_identity()["Account"]
     policy = stages.policy(stage, session.region_name, account, variables, chosen)
     (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
@@ -68,6 +71,16 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     chalice(project, "deploy", stage)
     queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
     keep_what_fails(session.client("lambda"), _functions(project, stage), queue)
+    subscribe(cloudformation, stage, checked.completions_topic_arn, checked.subscriptions)
+
+
+def subscribe(cloudformation: Any, stage: str, topic_arn: str, named: Iterable[Subscription]) -> None:
+    """Make the stage's subscriptions those that are named; others to its topic are none of its business."""
+    template, name = stages.subscriptions(topic_arn, named), stages.subscriptions_stack(stage)
+    if template["Resources"]:
+        apply_stack(cloudformation, stage, name, stages.text(template), {})
+    else:
+        delete_stack(cloudformation, name)  # there are no stacks without resources
 
 
 def keep_what_fails(client: Any, functions: Iterable[str], queue: str) -> None:
@@ -108,13 +121,14 @@ def chalice(project: Path, action: str, stage: str) -> None:
         raise DeployError("chalice found no wheel for a dependency, see above; it would be missing in Lambda")
 
 
-def apply_stack(session: Any, stage: str) -> dict[str, str]:
-    """Create or update the stage's stack, and return its outputs."""
-    cloudformation, name = session.client("cloudformation"), f"{stages.APP}-{stage}"
+def apply_stack(
+    cloudformation: Any, stage: str, name: str, template: str, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Create or update a stack of the stage, and return its outputs."""
     request = {
         "StackName": name,
-        "TemplateBody": TEMPLATE.read_text(),
-        "Parameters": [{"ParameterKey": "Stage", "ParameterValue": stage}],
+        "TemplateBody": template,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Tags": [{"Key": "app", "Value": stages.APP}, {"Key": "stage", "Value": stage}],
     }
     existing = _stack(cloudformation, name)
@@ -131,15 +145,23 @@ def apply_stack(session: Any, stage: str) -> dict[str, str]:
     stack = _settled(cloudformation, name)
     if stack is None or stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise DeployError(f"stack {name} failed: {_reasons(cloudformation, name)}")
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return _outputs(stack)
+
+
+def delete_stack(cloudformation: Any, name: str) -> None:
+    """Delete a stack with all that is in it; there may be none."""
+    if _stack(cloudformation, name) is None:
+        return
+    cloudformation.delete_stack(StackName=name)
+    if (left := _settled(cloudformation, name)) is not None and left["StackStatus"] != "DELETE_COMPLETE":
+        raise DeployError(f"stack {name} is still there: {_reasons(cloudformation, name)}")
 
 
 def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:
     """Delete everything of the stage, logs included. Pictures are deleted only when asked for."""
     session = boto3.Session()
-    cloudformation, name = session.client("cloudformation"), f"{stages.APP}-{stage}"
-    stack = _stack(cloudformation, name)
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in (stack or {}).get("Outputs", [])}
+    cloudformation = session.client("cloudformation")
+    outputs = _outputs(_stack(cloudformation, stages.stack(stage)) or {})
     buckets = [session.resource("s3").Bucket(outputs[key]) for key in ("SourceBucket", "DestBucket") if key in outputs]
     full = [bucket.name for bucket in buckets if any(bucket.object_versions.limit(1))]
     if full and not empty_buckets:
@@ -152,10 +174,8 @@ def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:
         chalice(project, "delete", stage)
     for bucket in buckets:
         bucket.object_versions.delete()
-    if stack is not None:
-        cloudformation.delete_stack(StackName=name)
-        if (left := _settled(cloudformation, name)) is not None and left["StackStatus"] != "DELETE_COMPLETE":
-            raise DeployError(f"stack {name} is still there: {_reasons(cloudformation, name)}")
+    delete_stack(cloudformation, stages.subscriptions_stack(stage))
+    delete_stack(cloudformation, stages.stack(stage))
     _delete_logs(session.client("logs"), functions)
     print(f"stage {stage} is gone")
 
@@ -175,6 +195,10 @@ def _delete_logs(logs: Any, functions: list[str]) -> None:
             logs.delete_log_group(logGroupName=f"/aws/lambda/{function}")
         except logs.exceptions.ResourceNotFoundException:
             continue  # it never ran
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:

@@ -1,11 +1,16 @@
-"""What a stage needs to know and may do: its environment, its Chalice configuration and its policy. Pure."""
+"""What a stage needs to know and may do: its environment, its Chalice configuration, its policy, and who hears of it.
 
+Pure.
+"""
+
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.model import Pipeline
+from chalicelib.model import CompletionEvent, Pipeline
+from chalicelib.subscriptions import Subscription
 
 APP = "halftone"
 DEFAULTS = {"PIPELINE": "default"}
@@ -31,6 +36,16 @@ def configured(config: Json, stage: str, variables: Mapping[str, str]) -> Json:
         "iam_policy_file": policy_file(stage),
     }
     return {**config, "stages": {**stages, stage: entry}}
+
+
+def stack(stage: str) -> str:
+    """Name the stack of what the stage keeps."""
+    return f"{APP}-{stage}"
+
+
+def subscriptions_stack(stage: str) -> str:
+    """Name the stack of who hears of it; its suffix alone is too long for a stage's name, so it is no other stage's."""
+    return f"{stack(stage)}-completions-subscriptions"
 
 
 def policy_file(stage: str) -> str:
@@ -84,6 +99,36 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str], 
     if pipeline.restore:
         statements.append(_allow("RestoreOriginals", ["s3:PutObject"], [f"{source}/{pipeline.restore.target}*"]))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def subscriptions(topic_arn: str, named: Iterable[Subscription]) -> Json:
+    """List the subscriptions of a stage as a CloudFormation template of their own.
+
+    CloudFormation then knows which ones the deployment made, and works out what is to be added, changed and removed. A
+    resource is called by its address alone: another filter changes it in place, and nobody has to confirm once more.
+    """
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Who hears of the completions, by the stage's NOTIFY.",
+        "Resources": {_logical_id(one): _subscription(topic_arn, one) for one in named},
+    }
+
+
+def _logical_id(subscription: Subscription) -> str:
+    return subscription.protocol.capitalize() + hashlib.sha256(subscription.endpoint.encode()).hexdigest()[:16]
+
+
+def _subscription(topic_arn: str, subscription: Subscription) -> Json:
+    properties: Json = {
+        "TopicArn": topic_arn,
+        "Protocol": subscription.protocol,
+        "Endpoint": subscription.endpoint,
+    }
+    if subscription.failures_only:
+        properties["FilterPolicy"] = {"event": [CompletionEvent.FAILED.value]}
+    if subscription.protocol == "sqs":
+        properties["RawMessageDelivery"] = True
+    return {"Type": "AWS::SNS::Subscription", "Properties": properties}
 
 
 def text(document: Json) -> str:

@@ -87,10 +87,11 @@ class Deployed:
             region_name=clouds.REGION,
         ).Table(exports["IMAGES_TABLE"])
         self.source, self.dest, self.api = exports["SOURCE_BUCKET"], exports["DEST_BUCKET"], exports["API_URL"]
+        self.topic = exports["COMPLETIONS_TOPIC_ARN"]
         self.client = client
         self.envelopes: list[dict[str, Any]] = []
         self.queue, arn = self.make_queue("subscriber")
-        client.of("sns").subscribe(TopicArn=exports["COMPLETIONS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+        client.of("sns").subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
     def make_queue(self, name: str) -> tuple[str, str]:
         """Create a queue that SNS and EventBridge may send to; return its URL and ARN."""

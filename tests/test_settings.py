@@ -5,6 +5,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.model import Limits
 from chalicelib.settings import Webhooks
+from chalicelib.subscriptions import Subscription
 
 NAMES = {
     "SOURCE_BUCKET": "originals",
@@ -133,3 +134,35 @@ def test_a_pipeline_that_restores_is_not_deployed_into_one_bucket(restoring):
     assert settings.triggers(deploying).guarded_bucket == "variants"
     with pytest.raises(settings.SettingsError, match="DEST_BUCKET: expected another bucket"):
         settings.triggers(deploying | {"DEST_BUCKET": "originals"})
+
+
+def test_who_hears_of_completions_is_read_in_order():
+    queue = "arn:aws:sqs:eu-west-1:123456789012:thumbnails"
+    stage = settings.load(NAMES | {"NOTIFY": f"ops@example.com failures, +4915112345678,\n{queue},"})
+    assert stage.subscriptions == (
+        Subscription(protocol="email", endpoint="ops@example.com", failures_only=True),
+        Subscription(protocol="sms", endpoint="+4915112345678"),
+        Subscription(protocol="sqs", endpoint=queue),
+    )
+    assert settings.load(NAMES).subscriptions == ()
+
+
+def test_every_problem_of_subscriptions_is_reported_with_the_others():
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(
+            NAMES
+            | {
+                "MAX_PIXELS": "0",
+                "NOTIFY": "ops, a@example.com, +4915112345678 always, a@example.com failures",
+            }
+        )
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.partition(": expected")[0] for line in lines] == [
+        "MAX_PIXELS",
+        "NOTIFY: number 1",
+        "NOTIFY: number 3",
+        "NOTIFY: number 4",
+    ]
+    assert "got 'ops'" in lines[1]
+    assert "got 'always'" in lines[2]
+    assert "each address once, got a@example.com again" in lines[3]

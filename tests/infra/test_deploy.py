@@ -46,6 +46,8 @@ def leftovers(client: Client) -> list[str]:
     found = [bucket["Name"] for bucket in client.of("s3").list_buckets()["Buckets"]]
     found += client.of("dynamodb").list_tables()["TableNames"]
     found += [topic["TopicArn"] for topic in client.of("sns").list_topics()["Topics"]]
+    found += [topic["SubscriptionArn"] for topic in client.of("sns").list_subscriptions()["Subscriptions"]]
+    found += [stack["StackName"] for stack in client.of("cloudformation").describe_stacks()["Stacks"]]
     found += [url.rpartition("/")[2] for url in client.of("sqs").list_queues().get("QueueUrls", [])]
     found += [function["FunctionName"] for function in client.of("lambda").list_functions()["Functions"]]
     found += [layer["LayerName"] for layer in client.of("lambda").list_layers()["Layers"]]
@@ -54,7 +56,62 @@ def leftovers(client: Client) -> list[str]:
     return [name for name in found if "halftone-gone" in name]
 
 
+EVERY_STAGE, THIS_STAGE = (), ("stages", "gone")
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:theirs"
+
+
+def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
+    """Name subscriptions in the settings, of this stage or of every one."""
+    path = project / ".chalice" / "config.json"
+    place = config = json.loads(path.read_text())
+    for name in where:
+        place = place.setdefault(name, {})
+    place.setdefault("environment_variables", {})["NOTIFY"] = ", ".join(entries)
+    path.write_text(json.dumps(config))
+
+
+def subscribers(client: Client, topic: str) -> dict[str, dict[str, str]]:
+    """Return the subscriptions of a topic with their attributes, by address."""
+    sns = client.of("sns")
+    found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return {
+        one["Endpoint"]: {"arn": one["SubscriptionArn"]}
+        | sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+        for one in found
+    }
+
+
+def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic: str) -> None:
+    """See who was subscribed, name others, deploy again, and see who is subscribed then."""
+    client.of("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="hand@example.com")
+    before = subscribers(client, topic)
+    own = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completion"
+    assert set(before) == {own, "hand@example.com", "ops@example.com", "+4915112345678", QUEUE}
+    assert before["ops@example.com"]["FilterPolicy"] == ""
+    assert json.loads(before[QUEUE]["FilterPolicy"]) == {"event": ["image.failed"]}
+    assert before[QUEUE]["RawMessageDelivery"] == "true"
+
+    notify(project, THIS_STAGE, "ops", "new@example.com always")
+    refused = run(home, client, project, "deploy")
+    assert refused.returncode != 0
+    assert "NOTIFY: number 1: expected an e-mail address" in refused.stdout
+    assert "NOTIFY: number 2: expected nothing or `failures`" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert subscribers(client, topic) == before
+
+    notify(project, THIS_STAGE, "ops@example.com failures", QUEUE, "new@example.com")
+    done = run(home, client, project, "deploy")
+    assert done.returncode == 0, done.stdout
+    after = subscribers(client, topic)
+    assert set(after) == {own, "hand@example.com", "ops@example.com", "new@example.com", QUEUE}
+    kept = ("hand@example.com", "ops@example.com", QUEUE)
+    assert [after[address]["arn"] for address in kept] == [before[address]["arn"] for address in kept]
+    assert json.loads(after["ops@example.com"]["FilterPolicy"]) == {"event": ["image.failed"]}
+    assert after[QUEUE]["FilterPolicy"] == ""
+
+
 def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> None:
+    notify(project, EVERY_STAGE, "ops@example.com", "+4915112345678", f"{QUEUE} failures")
     done = run(home, client, project, "deploy", "--pipeline", "default")
     assert done.returncode == 0, done.stdout
     assert "stack halftone-gone: CREATE_COMPLETE" in done.stdout
@@ -69,6 +126,8 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
         kept = client.of("lambda").get_function_event_invoke_config(FunctionName=function)
         assert kept["MaximumRetryAttempts"] == 2
         assert kept["DestinationConfig"]["OnFailure"]["Destination"].endswith(":halftone-gone-failed")
+
+    assert_subscriptions_follow(home, client, project, variables["COMPLETIONS_TOPIC_ARN"])
     client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
 

@@ -1,8 +1,10 @@
 import json
+import re
 from typing import Any
 
 from chalicelib import pipelines
 from chalicelib.model import Pipeline, Restore, Source, VariantSpec
+from chalicelib.subscriptions import Subscription
 from infra import stage
 from localcloud.home import ROOT, STAGE
 
@@ -100,3 +102,42 @@ def test_a_pipeline_that_writes_beside_the_originals_may_write_to_its_folders_an
         f"{source}/big/*",
         f"{source}/thumbnails/small/*",
     ]
+
+
+TOPIC = OUTPUTS["CompletionsTopicArn"]
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
+
+
+def test_each_subscription_is_a_resource_and_queues_get_the_message_alone() -> None:
+    named = [
+        Subscription(protocol="email", endpoint="ops@example.com", failures_only=True),
+        Subscription(protocol="sms", endpoint="+4915112345678"),
+        Subscription(protocol="sqs", endpoint=QUEUE),
+    ]
+    resources = stage.subscriptions(TOPIC, named)["Resources"]
+    assert {resource["Type"] for resource in resources.values()} == {"AWS::SNS::Subscription"}
+    assert [resource["Properties"] for resource in resources.values()] == [
+        {
+            "TopicArn": TOPIC,
+            "Protocol": "email",
+            "Endpoint": "ops@example.com",
+            "FilterPolicy": {"event": ["image.failed"]},
+        },
+        {"TopicArn": TOPIC, "Protocol": "sms", "Endpoint": "+4915112345678"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE, "RawMessageDelivery": True},
+    ]
+
+
+def test_another_filter_is_the_same_resource_and_another_address_is_another() -> None:
+    def named(endpoint: str, *, failures_only: bool) -> set[str]:
+        one = Subscription(protocol="email", endpoint=endpoint, failures_only=failures_only)
+        return set(stage.subscriptions(TOPIC, [one])["Resources"])
+
+    assert named("a@example.com", failures_only=True) == named("a@example.com", failures_only=False)
+    assert named("a@example.com", failures_only=True) != named("b@example.com", failures_only=True)
+    assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in named("a@example.com", failures_only=True))
+
+
+def test_no_stage_has_a_stack_of_the_name_of_anothers_subscriptions() -> None:
+    longest = 20  # the AllowedPattern of the template
+    assert len(stage.subscriptions_stack("a").removeprefix(f"{stage.APP}-a-")) > longest
