@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising
@@ -116,9 +115,7 @@ class DynamoCatalogue:
                     Key=_key(image_id),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
-                    ExpressionAttributeValues={
-                        name: TypeSerializer().serialize(value) for name, value in values.items()
-                    },
+                    ExpressionAttributeValues={name: _typed(value) for name, value in values.items()},
                     ReturnValues=answer,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **request,
@@ -184,7 +181,7 @@ def _key(image_id: str) -> dict[str, dict[str, str]]:
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:
-    plain = _plain({name: TypeDeserializer().deserialize(value) for name, value in item.items()})
+    plain = {name: _plain(value) for name, value in item.items()}
     places = (place.partition("/") for place in plain.get("places", ()))
     return Entry(
         record=msgspec.convert({name: plain[name] for name in Record.__dataclass_fields__}, Record),
@@ -199,12 +196,47 @@ def _entry(item: Mapping[str, Any]) -> Entry:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Replace DynamoDB's decimals by whole numbers: an entry has no others."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _plain(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+def _typed(value: Any) -> dict[str, Any]:
+    """Write a value as DynamoDB does: under the name of its type, and so all that is in it.
+
+    Only for what an entry has. boto3's TypeSerializer, which knows every type, takes three times as long.
+
+    >>> _typed({"width": 640, "exif": {}})
+    {'M': {'width': {'N': '640'}, 'exif': {'M': {}}}}
+    """
+    typed: dict[str, Any]
+    match value:
+        case str():
+            typed = {"S": value}
+        case None:
+            typed = {"NULL": True}
+        case bool():
+            typed = {"BOOL": value}
+        case int():
+            typed = {"N": str(value)}
+        case dict():
+            typed = {"M": {name: _typed(entry) for name, entry in value.items()}}
+        case list() | tuple():
+            typed = {"L": [_typed(entry) for entry in value]}
+        case set():
+            typed = {"SS": list(value)}
+        case _:
+            raise TypeError(f"an entry has no {type(value).__name__}")
+    return typed
+
+
+def _plain(typed: Mapping[str, Any]) -> Any:
+    """Read a value that DynamoDB returns: the reverse of `_typed`."""
+    ((kind, value),) = typed.items()
+    match kind:
+        case "N":
+            return int(Decimal(value))  # it may have an exponent
+        case "M":
+            return {name: _plain(entry) for name, entry in value.items()}
+        case "L":
+            return [_plain(entry) for entry in value]
+        case "SS":
+            return set(value)
+        case "NULL":
+            return None
     return value

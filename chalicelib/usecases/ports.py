@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 from chalicelib.identity import image_id
@@ -17,14 +18,14 @@ LIFETIME = timedelta(minutes=15)
 """No invocation lives longer: Lambda ends it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Image:
     """Which original is meant."""
 
     bucket: str
     key: str
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The image id."""
         return image_id(self.bucket, self.key)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
@@ -12,6 +12,9 @@ from chalicelib.pipelines import could_be, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
 log = logging.getLogger("halftone.produce")
+
+WRITERS = ThreadPoolExecutor(max_workers=10)
+"""They stay from one image to the next, and are as many as botocore keeps connections."""
 
 Placed = tuple[RenderedVariant, Location]
 """A rendered variant and where it goes."""
@@ -41,9 +44,10 @@ def produce(
 
 
 def store(placed: Sequence[Placed], halftone: Halftone) -> tuple[Variant, ...]:
-    """Write variants, side by side, and return them in their order."""
-    with ThreadPoolExecutor(max_workers=max(1, len(placed))) as pool:
-        return tuple(pool.map(lambda one: _stored(one[0], one[1], halftone), placed))
+    """Write variants, side by side, and return them in their order; when one fails, the others have ended too."""
+    writes = [WRITERS.submit(_stored, variant, location, halftone) for variant, location in placed]
+    wait(writes)
+    return tuple(write.result() for write in writes)
 
 
 def possible_places(wanted: Sequence[Extra], image: Image, halftone: Halftone) -> set[Location]:

@@ -2,8 +2,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.aws.catalogue import DynamoCatalogue, _plain, _typed
 from chalicelib.aws.clients import client
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.model import Extra, Failure, Format, OriginalInfo, Placeholder, Record, Status, VariantSpec
@@ -211,3 +214,32 @@ def test_a_seal_hides_who_settled_an_entry(catalogue):
 def test_a_table_that_is_not_there_is_a_fault():
     with pytest.raises(CatalogueUnavailable, match="ResourceNotFoundException"):
         DynamoCatalogue("nowhere").get("id")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text() | st.sets(st.text(), min_size=1),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_values_are_written_as_boto3_would_and_read_as_they_were(value):
+    assert _sorted(_typed(value)) == _sorted(TypeSerializer().serialize(value))
+    assert _plain(_typed(value)) == value
+
+
+def _sorted(typed):
+    """Give string sets an order."""
+    if isinstance(typed, dict):
+        return {name: sorted(entry) if name == "SS" else _sorted(entry) for name, entry in typed.items()}
+    return [_sorted(entry) for entry in typed] if isinstance(typed, list) else typed
+
+
+def test_a_number_may_come_with_an_exponent():
+    assert _plain({"N": "1E+2"}) == 100
+
+
+def test_what_an_entry_does_not_have_is_not_written():
+    with pytest.raises(TypeError, match="an entry has no float"):
+        _typed({"ratio": 0.5})

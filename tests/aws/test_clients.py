@@ -1,5 +1,7 @@
+from hashlib import sha256
+
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import StorageUnavailable
@@ -31,3 +33,24 @@ def test_a_mistake_of_ours_stays_one():
 def test_each_client_is_made_once():
     assert client("s3") is client("s3")
     assert client("s3") is not client("sns")
+
+
+@pytest.mark.usefixtures("stage")
+def test_an_empty_key_is_no_request_to_the_bucket():
+    with pytest.raises(ParamValidationError):
+        client("s3").get_object(Bucket="originals", Key="")
+
+
+@pytest.mark.usefixtures("stage")
+def test_what_is_put_is_guarded_by_the_signature():
+    sent = []
+    client("s3").meta.events.register_first("before-send.s3.PutObject", lambda request, **_: sent.append(request))
+    client("s3").put_object(Bucket="variants", Key="a.jpg", Body=b"picture")
+    assert sent[0].url.startswith("https://")
+    assert sent[0].headers["X-Amz-Content-SHA256"] == sha256(b"picture").hexdigest().encode()
+
+
+@pytest.mark.usefixtures("stage")
+def test_times_are_left_as_aws_writes_them():
+    client("s3").put_object(Bucket="variants", Key="a.jpg", Body=b"picture")
+    assert isinstance(client("s3").head_object(Bucket="variants", Key="a.jpg")["LastModified"], str)

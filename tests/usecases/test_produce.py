@@ -1,0 +1,38 @@
+import time
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.errors import StorageUnavailable
+from chalicelib.model import Format, RenderedVariant, VariantSpec
+from chalicelib.usecases.produce import store
+
+SPEC = VariantSpec(name="small")
+RENDERED = RenderedVariant(spec=SPEC, data=b"", format=Format.PNG, content_type="image/png", width=1, height=1)
+
+
+class SlowStorage:
+    """Refuses `bad` at once, and takes its time for the others."""
+
+    def __init__(self):
+        self.written = []
+
+    def put(self, _bucket, key, _data, *, content_type):
+        if key == "bad":
+            raise StorageUnavailable("S3 did not take the variant")
+        time.sleep(0.05)
+        self.written.append((key, content_type))
+        return "etag"
+
+
+def test_variants_come_back_in_their_order(stage):
+    halftone = replace(stage.halftone, storage=SlowStorage())
+    keys = [str(number) for number in range(25)]
+    assert [variant.key for variant in store([(RENDERED, ("variants", key)) for key in keys], halftone)] == keys
+
+
+def test_nothing_is_being_written_any_more_when_a_failure_is_known(stage):
+    halftone = replace(stage.halftone, storage=(storage := SlowStorage()))
+    with pytest.raises(StorageUnavailable):
+        store([(RENDERED, ("variants", key)) for key in ("bad", "good")], halftone)
+    assert storage.written == [("good", "image/png")]
