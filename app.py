@@ -7,12 +7,16 @@ from chalice.app import Chalice, ConvertToMiddleware, Response, S3Event, SNSEven
 
 from chalicelib import events, settings
 from chalicelib.http import problems, requests, views
+from chalicelib.usecases.announce import announce
+from chalicelib.usecases.chain import resize_step, store_step
+from chalicelib.usecases.defer import carry_out, defer
 from chalicelib.usecases.fan_out import deliver_again, fan_out
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.look_up import look_up
 from chalicelib.usecases.resize import resize
 from chalicelib.usecases.restore import restore
-from chalicelib.wiring import call, halftone, outlets
+from chalicelib.usecases.workflow import follow_workflow, start_workflow
+from chalicelib.wiring import call, deferral, halftone, outlets, workflows
 
 app = Chalice(app_name="halftone", configure_logs=False)
 app.register_middleware(ConvertToMiddleware(Logger(logger_name="halftone").inject_lambda_context))
@@ -61,16 +65,57 @@ def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return events.task_result(order, resize(order, halftone(), call(context, events.delivery(event))))
 
 
+@app.lambda_function()
+def resize_later(event: dict[str, Any], context: Any) -> None:
+    carry_out(events.deferred_order(event), halftone(), call(context, events.delivery(event)))
+
+
+@app.lambda_function()
+def chain_resize(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return events.resize_result(
+        resize_step(events.original_order(event), halftone(), call(context, events.delivery(event)))
+    )
+
+
+@app.lambda_function()
+def chain_store(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return events.store_result(
+        store_step(events.claimed_entry(event), halftone(), call(context, events.delivery(event)))
+    )
+
+
+@app.lambda_function()
+def chain_notify(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    record = events.stored_record(event)
+    announce(record, halftone(), call(context))
+    return events.chain_result(record)
+
+
 @app.route("/resize", methods=["POST"], content_types=[])
 @answering
 def post_resize() -> Response:
-    return views.record(resize(requests.resize_order(app), halftone(), call(app.lambda_context)))
+    order, mode = requests.resize_order(app)
+    if mode == "async":
+        return views.accepted_image(defer(order, halftone(), deferral()))
+    return views.record(resize(order, halftone(), call(app.lambda_context)))
 
 
 @app.route("/images/{image_id}", methods=["GET"])
 @answering
 def get_image(image_id: str) -> Response:
     return views.record(look_up(image_id, halftone()))
+
+
+@app.route("/workflows", methods=["POST"], content_types=[])
+@answering
+def post_workflow() -> Response:
+    return views.accepted_workflow(start_workflow(*requests.task(app), halftone(), workflows()))
+
+
+@app.route("/workflows/{execution_id}", methods=["GET"])
+@answering
+def get_workflow(execution_id: str) -> Response:
+    return views.workflow(follow_workflow(execution_id, workflows()))
 
 
 @app.route("/health", methods=["GET"])

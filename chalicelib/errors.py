@@ -133,6 +133,12 @@ class CompletionsUnavailable(TransientError):
     code = "completions_unavailable"
 
 
+class WorkflowsUnavailable(TransientError):
+    """Step Functions, or Lambda where work was handed to it, refused or failed."""
+
+    code = "workflows_unavailable"
+
+
 BY_CODE: dict[str, type[HalftoneError]] = {
     error.code: error
     for parent in (PermanentError, TransientError, InvalidRequest)

@@ -8,12 +8,16 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from chalicelib import orders
+from chalicelib.errors import BY_CODE
 from chalicelib.model import Announcement, Completion, Handover, Record, ResizeOrder, Restoration, StorageChange
+from chalicelib.usecases.ports import Entry
 
 log = logging.getLogger("halftone.events")
 
 REDRIVEN = "redriven"
-"""Where an event that was given up on, and is handed in again, names the delivery that it belongs to."""
+"""Where an event names the delivery that it belongs to: one that was given up on and is handed in again, and each
+attempt of a workflow at its task.
+"""
 
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
@@ -81,7 +85,45 @@ def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
 
 def resize_order(task: Mapping[str, Any]) -> ResizeOrder:
     """Read the input of the resize task: the fields of POST /resize. Raises InvalidRequest."""
-    return orders.parse({name: value for name, value in task.items() if name != REDRIVEN})
+    return orders.parse(_without_delivery(task))
+
+
+def original_order(task: Mapping[str, Any]) -> ResizeOrder:
+    """Read the input of the chain: a bucket and a key. Raises InvalidRequest."""
+    return orders.parse_original(_without_delivery(task))
+
+
+def claimed_entry(step: Mapping[str, Any]) -> Entry:
+    """Read the input of `chain_store`, as `chain_resize` returned it."""
+    return msgspec.convert(step, Entry)
+
+
+def stored_record(step: Mapping[str, Any]) -> Record:
+    """Read the input of `chain_notify`, as `chain_store` returned it."""
+    return msgspec.convert(step["record"], Record)
+
+
+def deferred_order(event: Mapping[str, Any]) -> ResizeOrder:
+    """Read the input of `resize_later`, as POST /resize wrote it."""
+    return msgspec.convert(event, ResizeOrder)
+
+
+def resize_result(entry: Entry) -> dict[str, Any]:
+    """Hand on what the chain has made of an image and not saved yet."""
+    document: dict[str, Any] = msgspec.to_builtins(entry)
+    return document
+
+
+def store_result(record: Record | None) -> dict[str, Any]:
+    """Hand on the record that the chain has saved; None where there is nothing to notify of."""
+    return {"record": msgspec.to_builtins(record)}
+
+
+def chain_result(record: Record) -> dict[str, Any]:
+    """Say how the chain ended: with SUCCESS, or with the name of the error that is on record."""
+    if record.error:
+        return {"status": "FAILED", "image_id": record.image_id, "Error": BY_CODE[record.error.code].__name__}
+    return {"status": "SUCCESS", "image_id": record.image_id, "variants": msgspec.to_builtins(record.variants)}
 
 
 def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
@@ -99,3 +141,7 @@ def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
         "height": made.height,
         "variants": msgspec.to_builtins(record.variants),
     }
+
+
+def _without_delivery(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != REDRIVEN}

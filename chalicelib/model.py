@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Size(NamedTuple):
@@ -329,6 +329,22 @@ class ResizeOrder:
     variants: tuple[str, ...] | None = None
     extra: Extra | None = None
     callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """One run of the state machine; `status` is Step Functions' word for how it stands.
+
+    `output` of None is not there yet, or never will be; so is `stopped_at`, and `error` where nothing failed.
+    """
+
+    execution_id: str
+    status: str
+    input: dict[str, Any]
+    output: dict[str, Any] | None
+    error: Failure | None
+    started_at: datetime
+    stopped_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

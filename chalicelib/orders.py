@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -14,14 +14,21 @@ from chalicelib.webhooks import policy
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
+Request = TypeVar("Request", bound="OriginalRequest")
+
 _WHERE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
 
 
-class ResizeRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to quality for one ad-hoc variant, or neither for all."""
+class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a caller may write who wants an original processed by the whole pipeline."""
 
     bucket: Bucket
     key: Key
+
+
+class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
+    """What a caller may write: `variants`, or any of width to quality for one ad-hoc variant, or neither for all."""
+
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
     height: Side | None = None
@@ -33,12 +40,37 @@ class ResizeRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
     callback_url: str | None = None
 
 
+class PostedRequest(ResizeRequest, frozen=True, kw_only=True):
+    """What a caller may write to POST /resize: in `async` mode the answer does not wait for the work."""
+
+    mode: Literal["sync", "async"] = "sync"
+
+
 def parse(document: object) -> ResizeOrder:
-    """Check a decoded JSON document; raises InvalidRequest that names the field."""
+    """Check the decoded JSON of a task; raises InvalidRequest that names the field."""
+    return _order(_checked(document, ResizeRequest))
+
+
+def parse_posted(document: object) -> tuple[ResizeOrder, Literal["sync", "async"]]:
+    """Check the decoded JSON of a POST /resize, likewise; return the order and its mode."""
+    request = _checked(document, PostedRequest)
+    return _order(request), request.mode
+
+
+def parse_original(document: object) -> ResizeOrder:
+    """Check the decoded JSON of an order for all of the pipeline, likewise."""
+    request = _checked(document, OriginalRequest)
+    return _order(ResizeRequest(bucket=request.bucket, key=request.key))
+
+
+def _checked(document: object, kind: type[Request]) -> Request:
     try:
-        request = msgspec.convert(document, ResizeRequest)
+        return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise _named(error) from None
+
+
+def _order(request: ResizeRequest) -> ResizeOrder:
     spec = _adhoc(request)
     if spec and request.variants:
         raise InvalidRequest(

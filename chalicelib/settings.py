@@ -28,7 +28,8 @@ class Settings:
     """How one stage is set up.
 
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
-    `redeliver_function`: the function beside this one that tries a fan-out target again.
+    `redeliver_function` and `deferred_function`: beside this function, the one that tries a fan-out target again, and
+    the one that carries out orders nobody waits for.
     `subscriptions`: who else hears of completions; only deployment reads them.
     """
 
@@ -42,6 +43,8 @@ class Settings:
     limits: Limits
     webhooks: Webhooks
     redeliver_function: str
+    deferred_function: str
+    workflow_arn: str
     subscriptions: tuple[Subscription, ...] = ()
 
 
@@ -98,6 +101,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     topic = required("COMPLETIONS_TOPIC_ARN", "the ARN of the SNS topic that completions are published to")
     if topic and not topic.startswith("arn:"):
         problems.append(f"COMPLETIONS_TOPIC_ARN: expected an ARN (arn:aws:sns:...), got {topic!r}")
+    workflow = required("WORKFLOW_ARN", "the ARN of the state machine that workflows run on")
+    if workflow and ":stateMachine:" not in workflow:
+        problems.append(f"WORKFLOW_ARN: expected an ARN (arn:aws:states:...:stateMachine:...), got {workflow!r}")
     limits = Limits(
         max_bytes=positive("MAX_FILE_BYTES", Limits().max_bytes),
         max_pixels=positive("MAX_PIXELS", Limits().max_pixels),
@@ -107,6 +113,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     subscribers = _subscriptions(environ, problems)
     if problems:
         raise SettingsError("\n".join(["The stage's environment is incomplete or wrong:", *problems]))
+    function = environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     return Settings(
         source_bucket=source_bucket,
         dest_bucket=dest_bucket,
@@ -117,7 +124,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         allowed_buckets=frozenset({source_bucket, dest_bucket, *_names(environ.get("ALLOWED_BUCKETS", ""))}),
         limits=limits,
         webhooks=webhooks,
-        redeliver_function=environ.get("AWS_LAMBDA_FUNCTION_NAME", "").removesuffix("on_completion") + "redeliver",
+        redeliver_function=function.removesuffix("on_completion") + "redeliver",
+        deferred_function=f"{function}-resize_later",  # the REST function's name is the beginning of all others
+        workflow_arn=workflow,
         subscriptions=subscribers,
     )
 

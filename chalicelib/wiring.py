@@ -7,10 +7,12 @@ from typing import Any
 
 from chalicelib import pipelines, settings
 from chalicelib.aws.catalogue import DynamoCatalogue
+from chalicelib.aws.deferral import LambdaDeferral
 from chalicelib.aws.redelivery import LambdaRedelivery
 from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
+from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import DeadlineExceeded
 from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
@@ -44,6 +46,18 @@ def outlets() -> Outlets:
         webhook=partial(Webhook, route=route),
         redelivery=LambdaRedelivery(stage.redeliver_function),
     )
+
+
+@cache
+def deferral() -> LambdaDeferral:
+    """Wire the function that carries out orders nobody waits for; raises SettingsError with all problems."""
+    return LambdaDeferral(settings.load().deferred_function)
+
+
+@cache
+def workflows() -> StepFunctions:
+    """Wire the state machine; raises SettingsError with all problems."""
+    return StepFunctions(settings.load().workflow_arn)
 
 
 def call(context: Any, delivery: str | None = None) -> Call:

@@ -22,6 +22,10 @@ from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
+MACHINES = {  # by the parameter of the template
+    "WorkflowDefinition": TEMPLATE.with_name("workflow.asl.json"),
+    "ChainDefinition": TEMPLATE.with_name("chain.asl.json"),
+}
 POLL = 1.0  # seconds between two looks at a stack
 RETRIES = 2  # of an asynchronous event, before it goes to the queue of what failed
 PROPAGATION = 60.0  # seconds that a new policy may take until all of AWS knows it
@@ -61,7 +65,8 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     chosen = pipelines.load(str(project / name) if name.endswith(".toml") else name)
     cloudformation = session.client("cloudformation")
-    outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), {"Stage": stage})
+    parameters = {"Stage": stage, **definitions()}
+    outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)
     variables = stages.environment(outputs, {**present, "PIPELINE": name})
     checked = settings.load({**config.get("environment_variables", {}), **variables})
     account = session.client("sts").get_caller_identity()["Account"]
@@ -129,6 +134,7 @@ def apply_stack(
         "StackName": name,
         "TemplateBody": template,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM"],
         "Tags": [{"Key": "app", "Value": stages.APP}, {"Key": "stage", "Value": stage}],
     }
     existing = _stack(cloudformation, name)
@@ -155,6 +161,12 @@ def delete_stack(cloudformation: Any, name: str) -> None:
     cloudformation.delete_stack(StackName=name)
     if (left := _settled(cloudformation, name)) is not None and left["StackStatus"] != "DELETE_COMPLETE":
         raise DeployError(f"stack {name} is still there: {_reasons(cloudformation, name)}")
+
+
+def definitions() -> dict[str, str]:
+    """Read the state machines; without white space, because a parameter may have 4,096 characters."""
+    documents = {name: json.loads(path.read_text()) for name, path in MACHINES.items()}
+    return {name: json.dumps(document, separators=(",", ":")) for name, document in documents.items()}
 
 
 def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:

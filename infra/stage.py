@@ -93,7 +93,17 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str], 
         ),
         _allow("Announce", ["sns:Publish"], [variables["COMPLETIONS_TOPIC_ARN"]]),
         _allow("FanOut", ["events:PutEvents"], [f"arn:aws:events:{own}:event-bus/{bus}"]),
-        _allow("Redeliver", ["lambda:InvokeFunction"], [f"arn:aws:lambda:{own}:function:{APP}-{stage}-redeliver"]),
+        _allow(
+            "HandOver",
+            ["lambda:InvokeFunction"],
+            [f"arn:aws:lambda:{own}:function:{APP}-{stage}-{name}" for name in ("redeliver", "resize_later")],
+        ),
+        _allow("StartWorkflows", ["states:StartExecution"], [variables["WORKFLOW_ARN"]]),
+        _allow(
+            "FollowWorkflows",
+            ["states:DescribeExecution", "states:GetExecutionHistory"],
+            [f"arn:aws:states:{own}:execution:{APP}-{stage}-workflow:*"],
+        ),
         _allow("KeepWhatFailed", ["sqs:SendMessage"], [f"arn:aws:sqs:{own}:{failed_queue(stage)}"]),
     ]
     if pipeline.restore:

@@ -14,7 +14,9 @@ from localcloud import venvs
 from localcloud.home import ROOT, STAGE, Home, LocalCloudError
 
 STAGED = ("app.py", "requirements.txt", "chalicelib", "vendor", ".chalice/config.json")
-DEPLOYMENT = (ROOT / "infra" / "halftone.yaml", ROOT / "infra" / "stage.py", ROOT / "infra" / "deploy.py")
+DEPLOYMENT = tuple(
+    ROOT / "infra" / name for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "deploy.py")
+)
 
 
 def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
@@ -52,7 +54,7 @@ def exports(home: Home, cloud: clouds.Cloud) -> dict[str, str]:
     resources = json.loads(_deployed(home).read_text())["resources"]
     stage = variables(home)
     api = next(resource["rest_api_id"] for resource in resources if resource["resource_type"] == "rest_api")
-    names = ("SOURCE_BUCKET", "DEST_BUCKET", "IMAGES_TABLE", "COMPLETIONS_TOPIC_ARN")
+    names = ("SOURCE_BUCKET", "DEST_BUCKET", "IMAGES_TABLE", "COMPLETIONS_TOPIC_ARN", "WORKFLOW_ARN", "CHAIN_ARN")
     return {
         **cloud.exports(),
         **{name: stage[name] for name in names},

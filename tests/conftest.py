@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "DEST_BUCKET": "variants",
     "IMAGES_TABLE": "images",
     "COMPLETIONS_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:completions",
+    "WORKFLOW_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:workflow",
     "ALLOWED_BUCKETS": "extra",
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",

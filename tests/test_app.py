@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from chalice.test import Client
 
@@ -13,6 +15,7 @@ import app as halftone_app
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.identity import image_id
+from chalicelib.model import Failure, Workflow
 from tests.conftest import picture
 from tests.test_events import record
 
@@ -199,3 +202,116 @@ def test_what_nobody_foresaw_is_500_and_says_nothing_of_the_inside(client, monke
 def test_health(client):
     response = client.http.get("/health")
     assert (response.status_code, json.loads(response.body)) == (200, {"status": "ok", "pipeline": "default"})
+
+
+class Lambda:
+    """Stands for the function that orders are handed over to."""
+
+    def __init__(self):
+        self.events = []
+
+    def hand_over(self, order):
+        self.events.append(json.loads(msgspec.json.encode(order)))
+
+
+class States:
+    """Stands for Step Functions, with one run that has failed."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def start(self, task):
+        self.tasks.append(task)
+        return "one"
+
+    def find(self, execution_id):
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        failed = Workflow(
+            execution_id="one",
+            status="FAILED",
+            input={"key": "gone.jpg"},
+            output=None,
+            error=Failure(code="not_found", message="there is no object"),
+            started_at=moment,
+            stopped_at=moment,
+        )
+        return failed if execution_id == "one" else None
+
+
+def test_an_order_that_nobody_waits_for_is_accepted_and_carried_out_by_another_function(client, stage, monkeypatch):
+    later = Lambda()
+    monkeypatch.setattr(halftone_app, "deferral", lambda: later)
+    stage.upload("photo.jpg", picture())
+    response = post(client, {"bucket": "originals", "key": "photo.jpg", "width": 10, "mode": "async"})
+    assert (response.status_code, json.loads(response.body)) == (202, {"image_id": PHOTO})
+    assert response.headers["Location"] == f"./images/{PHOTO}"
+    assert client.http.get(f"/images/{PHOTO}").status_code == 404
+
+    (event,) = later.events
+    assert client.lambda_.invoke("resize_later", event).payload is None
+    assert "w10" in {variant["name"] for variant in json.loads(client.http.get(f"/images/{PHOTO}").body)["variants"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"mode": "later"}, 400, "invalid_request"),
+        ({"width": 0}, 400, "invalid_request"),
+        ({"bucket": "elsewhere"}, 403, "forbidden_bucket"),
+        ({"variants": ["poster"]}, 400, "unknown_variant"),
+        ({"callback_url": "https://hooks.example.com/"}, 400, "invalid_request"),
+    ],
+)
+def test_what_is_wrong_is_said_before_an_order_is_accepted(client, monkeypatch, change, status, code):
+    later = Lambda()
+    monkeypatch.setattr(halftone_app, "deferral", lambda: later)
+    response = post(client, {"bucket": "originals", "key": "photo.jpg", "mode": "async", **change})
+    assert (response.status_code, json.loads(response.body)["code"], later.events) == (status, code, [])
+
+
+def test_in_sync_mode_the_answer_is_the_record(client, stage):
+    stage.upload("photo.jpg", picture())
+    response = post(client, {"bucket": "originals", "key": "photo.jpg", "mode": "sync"})
+    assert (response.status_code, json.loads(response.body)["status"]) == (200, "ready")
+
+
+def test_a_workflow_is_started_with_the_task_as_it_came(client, monkeypatch):
+    states = States()
+    monkeypatch.setattr(halftone_app, "workflows", lambda: states)
+    task = {"bucket": "originals", "key": "photo.jpg", "width": 10}
+    response = client.http.post("/workflows", body=json.dumps(task).encode())
+    assert (response.status_code, json.loads(response.body)) == (202, {"execution_id": "one"})
+    assert response.headers["Location"] == "./workflows/one"
+    assert states.tasks == [task]
+    for wrong, status in (({"width": 0}, 400), ({"mode": "async"}, 400), ({"bucket": "elsewhere"}, 403)):
+        refused = client.http.post("/workflows", body=json.dumps(task | wrong).encode())
+        assert (refused.status_code, refused.headers["Content-Type"]) == (status, "application/problem+json")
+    assert len(states.tasks) == 1
+
+
+def test_a_workflow_is_shown_and_one_that_nobody_knows_is_404(client, monkeypatch):
+    monkeypatch.setattr(halftone_app, "workflows", States)
+    response = client.http.get("/workflows/one")
+    assert response.status_code == 200
+    assert json.loads(response.body) == {
+        "execution_id": "one",
+        "status": "FAILED",
+        "input": {"key": "gone.jpg"},
+        "output": None,
+        "error": {"code": "not_found", "message": "there is no object"},
+        "started_at": "2026-01-01T00:00:00Z",
+        "stopped_at": "2026-01-01T00:00:00Z",
+    }
+    unknown = client.http.get("/workflows/other")
+    assert (unknown.status_code, json.loads(unknown.body)["code"]) == (404, "not_found")
+
+
+def test_the_steps_of_the_chain_are_handed_from_function_to_function(client, stage):
+    stage.upload("photo.jpg", picture())
+    event = {"bucket": "originals", "key": "photo.jpg", "redriven": "execution"}
+    step = client.lambda_.invoke("chain_resize", event).payload
+    assert json.loads(json.dumps(step))["owner"]["delivery"] == "execution"
+    stored = client.lambda_.invoke("chain_store", json.loads(json.dumps(step)) | {"redriven": "execution"}).payload
+    result = client.lambda_.invoke("chain_notify", json.loads(json.dumps(stored))).payload
+    assert (result["status"], result["image_id"], len(result["variants"])) == ("SUCCESS", PHOTO, 3)
+    assert [completion.image_id for completion in stage.completions()] == [PHOTO]

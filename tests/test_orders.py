@@ -96,3 +96,13 @@ def test_a_missing_field_is_named():
 def test_a_document_that_is_no_object_is_refused(document):
     with pytest.raises(InvalidRequest, match="object"):
         orders.parse(document)
+
+
+def test_only_a_posted_order_has_a_mode():
+    document = {"bucket": "originals", "key": "photo.jpg"}
+    assert orders.parse_posted(document) == (orders.parse(document), "sync")
+    assert orders.parse_posted(document | {"mode": "async"}) == (orders.parse(document), "async")
+    with pytest.raises(InvalidRequest, match="mode"):
+        orders.parse_posted(document | {"mode": "later"})
+    with pytest.raises(InvalidRequest, match="mode"):
+        orders.parse(document | {"mode": "async"})

@@ -12,6 +12,7 @@ NAMES = {
     "DEST_BUCKET": "variants",
     "IMAGES_TABLE": "images",
     "COMPLETIONS_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:completions",
+    "WORKFLOW_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:workflow",
 }
 
 
@@ -41,12 +42,20 @@ def test_everything_can_be_set():
 
 def test_every_problem_is_reported_together():
     with pytest.raises(settings.SettingsError) as caught:
-        settings.load({"DEST_BUCKET": "variants", "COMPLETIONS_TOPIC_ARN": "completions", "MAX_PIXELS": "-1"})
+        settings.load(
+            {
+                "DEST_BUCKET": "variants",
+                "COMPLETIONS_TOPIC_ARN": "completions",
+                "WORKFLOW_ARN": "arn:aws:states:eu-west-1:123456789012:execution:workflow:one",
+                "MAX_PIXELS": "-1",
+            }
+        )
     lines = str(caught.value).splitlines()[1:]
     assert [line.partition(":")[0] for line in lines] == [
         "SOURCE_BUCKET",
         "IMAGES_TABLE",
         "COMPLETIONS_TOPIC_ARN",
+        "WORKFLOW_ARN",
         "MAX_PIXELS",
     ]
     assert "got '-1'" in lines[-1]

@@ -36,8 +36,12 @@ log = logging.getLogger("halftone.align")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an image comes to: its record but for the variants, the variants to write, and which of them are ad-hoc."""
+    """What an image comes to: its record but for the variants, the variants to write, and which of them are ad-hoc.
 
+    `started` is when work on it began, by time.perf_counter().
+    """
+
+    started: float
     record: Record
     placed: Sequence[Placed] = ()
     extras: Sequence[Extra] = ()
@@ -57,6 +61,15 @@ def take_in(original: StoredObject, image: Image, grounds: Newer | Since, halfto
 
     An original that cannot be processed ends as a failed record. Raises Overtaken, and TransientError.
     """
+    record = _concluded(*begin(original, image, grounds, halftone, call), halftone, call)
+    announce(record, halftone, call)
+    return record
+
+
+def begin(
+    original: StoredObject, image: Image, grounds: Newer | Since, halftone: Halftone, call: Call
+) -> tuple[Entry, Outcome]:
+    """Claim an image, and say what its object comes to; nothing is written yet but the claim. Raises likewise."""
     started = time.perf_counter()
     wanted = tuple(Extra(spec=spec) for spec in halftone.pipeline.variants)
     entry = halftone.catalogue.claim(
@@ -71,19 +84,23 @@ def take_in(original: StoredObject, image: Image, grounds: Newer | Since, halfto
     except PermanentError as error:
         failure = Failure(code=error.code, message=str(error))
         log.warning("The original cannot be processed", extra={"image_id": image.id, "code": error.code}, exc_info=True)
-        outcome = Outcome(record=replace(entry.record, status=Status.FAILED, error=failure))
-    else:
-        record = replace(
-            entry.record,
-            status=Status.READY,
-            original=rendering.original,
-            placeholder=rendering.placeholder,
-            perceptual_hash=rendering.perceptual_hash,
-        )
-        outcome = Outcome(record=record, placed=placed, extras=extras)
-    record = _concluded(entry, outcome, halftone, call, started)
-    announce(record, halftone, call)
-    return record
+        return entry, Outcome(started=started, record=replace(entry.record, status=Status.FAILED, error=failure))
+    record = replace(
+        entry.record,
+        status=Status.READY,
+        original=rendering.original,
+        placeholder=rendering.placeholder,
+        perceptual_hash=rendering.perceptual_hash,
+    )
+    return entry, Outcome(started=started, record=record, placed=placed, extras=extras)
+
+
+def write(entry: Entry, outcome: Outcome, halftone: Halftone) -> Record:
+    """Write the variants of an outcome, remove what else lies about, and return the record to save."""
+    variants = store(outcome.placed, halftone)
+    halftone.storage.remove((entry.places | locations(entry.record.variants)) - locations(variants))
+    milliseconds = round(1000 * (time.perf_counter() - outcome.started))
+    return replace(outcome.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
 
 
 def clear_out(image: Image, grounds: Newer | Since, halftone: Halftone, call: Call) -> Record:
@@ -93,8 +110,8 @@ def clear_out(image: Image, grounds: Newer | Since, halftone: Halftone, call: Ca
     """
     started = time.perf_counter()
     entry = halftone.catalogue.claim(_begun(image, halftone, None), grounds, worker=call.worker, places=())
-    outcome = Outcome(record=replace(entry.record, status=Status.DELETED))
-    record = _concluded(entry, outcome, halftone, call, started)
+    outcome = Outcome(started=started, record=replace(entry.record, status=Status.DELETED))
+    record = _concluded(entry, outcome, halftone, call)
     if entry.generation > 1:
         announce(record, halftone, call)
     return record
@@ -120,13 +137,10 @@ def _begun(image: Image, halftone: Halftone, original: StoredObject | None) -> R
     )
 
 
-def _concluded(entry: Entry, outcome: Outcome, halftone: Halftone, call: Call, started: float) -> Record:
-    """Write the variants, remove what else lies about, and save; again when somebody disturbed it meanwhile."""
+def _concluded(entry: Entry, outcome: Outcome, halftone: Halftone, call: Call) -> Record:
+    """Write and save; again when somebody disturbed it meanwhile."""
     while True:
-        variants = store(outcome.placed, halftone)
-        halftone.storage.remove((entry.places | locations(entry.record.variants)) - locations(variants))
-        milliseconds = round(1000 * (time.perf_counter() - started))
-        record = replace(outcome.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
+        record = write(entry, outcome, halftone)
         try:
             halftone.catalogue.save(entry, record, worker=call.worker, digest=halftone.digest, extras=outcome.extras)
         except Overtaken as overtaken:

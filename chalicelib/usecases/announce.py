@@ -1,7 +1,8 @@
 """Tell subscribers how an image came out."""
 
-from chalicelib.model import Announcement, Completion, CompletionEvent, Record, Status
-from chalicelib.usecases.ports import Call, Halftone
+from chalicelib.identity import image_id
+from chalicelib.model import Announcement, Completion, CompletionEvent, Failure, Record, ResizeOrder, Status
+from chalicelib.usecases.ports import Call, Halftone, now
 
 _EVENTS = {
     Status.READY: CompletionEvent.READY,
@@ -26,3 +27,21 @@ def announce(record: Record, halftone: Halftone, call: Call) -> None:
         occurred_at=record.updated_at,
     )
     halftone.completions.publish(Announcement(completion=completion, callback_url=call.callback_url))
+
+
+def announce_refusal(order: ResizeOrder, failure: Failure, halftone: Halftone) -> None:
+    """Publish that an order failed which left the image as it was; no record says so."""
+    completion = Completion(
+        event=CompletionEvent.FAILED,
+        image_id=image_id(order.bucket, order.key),
+        bucket=order.bucket,
+        key=order.key,
+        status=Status.FAILED,
+        pipeline=halftone.pipeline.name,
+        variants=(),
+        error=failure,
+        processing_ms=None,
+        original_bytes=None,
+        occurred_at=now(),
+    )
+    halftone.completions.publish(Announcement(completion=completion, callback_url=order.callback_url))

@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from chalicelib.identity import image_id
-from chalicelib.model import Announcement, Completion, Extra, Handover, Pipeline, Record
+from chalicelib.model import Announcement, Completion, Extra, Handover, Pipeline, Record, ResizeOrder, Workflow
 from chalicelib.settings import Settings
 
 Location = tuple[str, str]
@@ -191,6 +191,23 @@ class Redelivery(Protocol):
 
     def hand_over(self, handover: Handover) -> None:
         """Leave a target to it; raises CompletionsUnavailable when it cannot be reached."""
+
+
+class Deferral(Protocol):
+    """The function that carries out orders nobody waits for."""
+
+    def hand_over(self, order: ResizeOrder) -> None:
+        """Leave an order to it; raises WorkflowsUnavailable when it cannot be reached."""
+
+
+class Workflows(Protocol):
+    """Step Functions. Every method raises WorkflowsUnavailable when Step Functions fails."""
+
+    def start(self, task: Mapping[str, Any]) -> str:
+        """Start a run of the state machine with this input, and return its id."""
+
+    def find(self, execution_id: str) -> Workflow | None:
+        """Tell how a run of this state machine, and of no other, stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

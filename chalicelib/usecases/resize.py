@@ -35,28 +35,36 @@ MOST_EXTRAS = 50
 def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
     """Make the variants that the order asks for, and return the record with them and the others that the image has.
 
-    An original whose present version is not in the record yet is taken in first, as its upload would be; the order's
-    `callback_url` is told of that too. Raises ForbiddenBucket, UnknownVariant, InvalidRequest, NotFound, and whatever
-    the original's bytes give cause for.
+    Raises what attempt() raises, and whatever the original's bytes give cause for.
     """
-    _check_buckets(order, halftone)
-    _check_callback(order, halftone)
+    record = attempt(order, halftone, call)
+    if record.error:
+        raise BY_CODE[record.error.code](record.error.message)
+    return record
+
+
+def attempt(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
+    """Carry an order out, and return the record: a failed one, which is announced, of an original that is at fault.
+
+    An original whose present version is not in the record yet is taken in first, as its upload would be; the order's
+    `callback_url` is told of that too. Raises what check() raises, NotFound, and InvalidRequest, VariantTooLarge or
+    DeadlineExceeded for what is wrong with the order alone: then the record stays as it is.
+    """
+    wanted = check(order, halftone)
     call = replace(call, callback_url=order.callback_url)
-    wanted = _wanted(order, halftone)
     image = Image(order.bucket, order.key)
     for _ in range(ATTEMPTS):
         call.checkpoint()
         entry = halftone.catalogue.get(image.id)  # before the object, so that the claim tells if it went since
         with halftone.storage.open(image.bucket, image.key) as original:
-            if original.metadata.get("resized") == "true":
-                raise InvalidRequest(f"key: {image.key} is a variant, not an original", field="key")
+            refuse_variant(original, image)
             try:
                 if entry is not None and _describes(entry, original, halftone):
                     return _added(entry, original, image, wanted, halftone, call)
                 if entry is None or not _busy(entry, call):
                     grounds = Since(entry.generation if entry else 0)
-                    record = _ready(take_in(original, image, grounds, halftone, call))
-                    if order.extra is None:
+                    record = take_in(original, image, grounds, halftone, call)
+                    if record.error or order.extra is None:
                         return record
                     continue
             except Overtaken as overtaken:
@@ -64,6 +72,22 @@ def resize(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
                 continue
         time.sleep(PAUSE)
     raise CatalogueUnavailable("too much is happening to this image at once")
+
+
+def check(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
+    """Return the variants that an order wants; nothing is looked at but the order and the stage.
+
+    Raises ForbiddenBucket, UnknownVariant and InvalidRequest.
+    """
+    _check_buckets(order, halftone)
+    _check_callback(order, halftone)
+    return _wanted(order, halftone)
+
+
+def refuse_variant(original: StoredObject, image: Image) -> None:
+    """Raise InvalidRequest for an object that is marked as a variant."""
+    if original.metadata.get("resized") == "true":
+        raise InvalidRequest(f"key: {image.key} is a variant, not an original", field="key")
 
 
 def _check_buckets(order: ResizeOrder, halftone: Halftone) -> None:
@@ -101,12 +125,6 @@ def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool
     """Tell whether the entry has what today's pipeline makes of this version; a failure is worth another try."""
     record = entry.record
     return record.status is Status.READY and record.etag == original.etag and entry.digest == halftone.digest
-
-
-def _ready(record: Record) -> Record:
-    if record.error:
-        raise BY_CODE[record.error.code](record.error.message)
-    return record
 
 
 def _busy(entry: Entry, call: Call) -> bool:

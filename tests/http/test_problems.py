@@ -23,6 +23,7 @@ STATUSES = {
     "StorageUnavailable": 503,
     "CatalogueUnavailable": 503,
     "CompletionsUnavailable": 503,
+    "WorkflowsUnavailable": 503,
 }
 ERRORS = {name: found for name, found in inspect.getmembers(errors, inspect.isclass) if hasattr(found, "code")}
 

@@ -50,6 +50,7 @@ def leftovers(client: Client) -> list[str]:
     found += [stack["StackName"] for stack in client.of("cloudformation").describe_stacks()["Stacks"]]
     found += [url.rpartition("/")[2] for url in client.of("sqs").list_queues().get("QueueUrls", [])]
     found += [function["FunctionName"] for function in client.of("lambda").list_functions()["Functions"]]
+    found += [machine["name"] for machine in client.of("stepfunctions").list_state_machines()["stateMachines"]]
     found += [layer["LayerName"] for layer in client.of("lambda").list_layers()["Layers"]]
     found += [role["RoleName"] for role in client.of("iam").list_roles()["Roles"]]
     found += [group["logGroupName"] for group in client.of("logs").describe_log_groups()["logGroups"]]
@@ -120,8 +121,9 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
     assert variables["SOURCE_BUCKET"] == "halftone-gone-source-000000000000"
     assert "local" in config["stages"]
     apis = len(client.of("apigateway").get_rest_apis()["items"])
-    functions = [name for name in leftovers(client) if name.startswith("halftone-gone-on_")]
-    assert "halftone-gone-on_upload" in functions
+    functions = [name for name in leftovers(client) if name.startswith(("halftone-gone-on_", "halftone-gone-resize_"))]
+    assert {"halftone-gone-on_upload", "halftone-gone-resize_later"} <= set(functions)
+    assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
     for function in functions:
         kept = client.of("lambda").get_function_event_invoke_config(FunctionName=function)
         assert kept["MaximumRetryAttempts"] == 2

@@ -14,6 +14,8 @@ OUTPUTS = {
     "DestBucket": f"halftone-{STAGE}-variants-{ACCOUNT}",
     "ImagesTable": f"halftone-{STAGE}-images",
     "CompletionsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:halftone-{STAGE}-completions",
+    "WorkflowArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:halftone-{STAGE}-workflow",
+    "ChainArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:halftone-{STAGE}-chain",
 }
 
 
@@ -79,9 +81,13 @@ def test_a_pipeline_that_restores_may_write_there_and_nowhere_else() -> None:
     assert written == [f"{source}back/*"]
 
 
-def test_a_target_can_be_handed_over_to_one_function() -> None:
-    (function,) = statements()["Redeliver"]["Resource"]
-    assert function == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:halftone-{STAGE}-redeliver"
+def test_work_can_be_handed_over_to_two_functions_and_to_one_machine() -> None:
+    allowed = statements()
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:halftone-{STAGE}"
+    assert allowed["HandOver"]["Resource"] == [f"{function}-redeliver", f"{function}-resize_later"]
+    assert allowed["StartWorkflows"]["Resource"] == [OUTPUTS["WorkflowArn"]]
+    executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:halftone-{STAGE}-workflow:*"
+    assert allowed["FollowWorkflows"]["Resource"] == [executions]
 
 
 def test_allowed_buckets_are_in_the_policy() -> None:

@@ -1,0 +1,74 @@
+"""Step Functions: runs of the state machine `infra/workflow.asl.json`."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.clients import client, error_code, raising
+from chalicelib.errors import BY_CODE, WorkflowsUnavailable
+from chalicelib.model import Failure, Workflow
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_CODES = {error.__name__: code for code, error in BY_CODE.items()}
+
+
+class StepFunctions:
+    """`Workflows` on one state machine."""
+
+    def __init__(self, machine_arn: str) -> None:
+        self._machine = machine_arn
+
+    def start(self, task: Mapping[str, Any]) -> str:
+        name = str(uuid4())  # a call that botocore repeats starts no second run of this name
+        with raising(WorkflowsUnavailable, "Step Functions did not start the workflow"):
+            client("stepfunctions").start_execution(
+                stateMachineArn=self._machine, name=name, input=msgspec.json.encode(task).decode()
+            )
+        return name
+
+    def find(self, execution_id: str) -> Workflow | None:
+        if not _ID.fullmatch(execution_id):
+            return None
+        arn = f"{self._machine.replace(':stateMachine:', ':execution:', 1)}:{execution_id}"
+        with raising(WorkflowsUnavailable, "Step Functions did not answer"):
+            try:
+                found = client("stepfunctions").describe_execution(executionArn=arn)
+            except ClientError as error:
+                if error_code(error) == "ExecutionDoesNotExist":
+                    return None
+                raise
+            failure = _failure(found)
+        succeeded, ended = found["status"] == "SUCCEEDED", found.get("stopDate")
+        return Workflow(
+            execution_id=execution_id,
+            status=found["status"],
+            input=msgspec.json.decode(found["input"]),
+            output=msgspec.json.decode(found["output"]) if succeeded else None,
+            error=failure,
+            started_at=found["startDate"].astimezone(UTC),
+            stopped_at=ended.astimezone(UTC) if ended else None,
+        )
+
+
+def _failure(found: Mapping[str, Any]) -> Failure | None:
+    """Say why an execution failed: by the code and the words of an error of ours, or by the name of another."""
+    if found["status"] in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"}:
+        return None
+    name = str(found["error"] if found["status"] == "FAILED" else found["status"])
+    code = _CODES.get(name)
+    if code is None:
+        return Failure(code="internal_error", message=name)
+    cause = _caught(found["executionArn"]) if found["cause"] == code else found["cause"]
+    return Failure(code=code, message=msgspec.json.decode(cause, type=dict[str, Any])["errorMessage"])
+
+
+def _caught(arn: str) -> str:
+    """Return the cause of the error that led to the Fail state, which itself says no more than the code."""
+    history = client("stepfunctions").get_execution_history(executionArn=arn, reverseOrder=True, maxResults=2)
+    entered = next(event for event in history["events"] if event["type"] == "FailStateEntered")
+    return str(msgspec.json.decode(entered["stateEnteredEventDetails"]["input"])["Cause"])

@@ -1,0 +1,33 @@
+"""An order that nobody waits for: taken on now, carried out later."""
+
+import logging
+
+from chalicelib.errors import PermanentError
+from chalicelib.identity import image_id
+from chalicelib.model import Failure, ResizeOrder
+from chalicelib.usecases.announce import announce_refusal
+from chalicelib.usecases.ports import Call, Deferral, Halftone
+from chalicelib.usecases.resize import attempt, check
+
+log = logging.getLogger("halftone.defer")
+
+
+def defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral) -> str:
+    """Hand an order over, and return the id of its image. Raises what is wrong with the order, as resize() would."""
+    check(order, halftone)
+    deferral.hand_over(order)
+    return image_id(order.bucket, order.key)
+
+
+def carry_out(order: ResizeOrder, halftone: Halftone, call: Call) -> None:
+    """Do what was ordered, and announce it however it ends; only a TransientError is raised, for Lambda to retry.
+
+    An original that is at fault fails on record, as ever. What is wrong with the order alone, such as a place that is
+    taken or an object that is gone, is announced too: nobody waits for an answer. It leaves the record as it is.
+    """
+    try:
+        attempt(order, halftone, call)
+    except PermanentError as error:
+        failure = Failure(code=error.code, message=str(error))
+        log.warning("The order cannot be carried out", extra={"key": order.key, "code": error.code}, exc_info=True)
+        announce_refusal(order, failure, halftone)

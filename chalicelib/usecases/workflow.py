@@ -1,0 +1,23 @@
+"""A resize as a run of the state machine: started, and followed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.errors import NotFound
+from chalicelib.model import ResizeOrder, Workflow
+from chalicelib.usecases.ports import Halftone, Workflows
+from chalicelib.usecases.resize import check
+
+
+def start_workflow(task: Mapping[str, Any], order: ResizeOrder, halftone: Halftone, workflows: Workflows) -> str:
+    """Start a run for a task and return its id; `order` is the task, read. Raises what resize() would at once."""
+    check(order, halftone)
+    return workflows.start(task)
+
+
+def follow_workflow(execution_id: str, workflows: Workflows) -> Workflow:
+    """Return how a run stands, or raise NotFound."""
+    found = workflows.find(execution_id)
+    if found is None:
+        raise NotFound(f"there is no workflow {execution_id}")
+    return found

@@ -1,0 +1,107 @@
+"""The state machines name errors and functions: each name exists, and none is forgotten."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import app as halftone_app
+from chalicelib import events
+from chalicelib.errors import BY_CODE, PermanentError, TransientError
+from infra import deploy
+
+PERMANENT = {error.__name__ for error in BY_CODE.values() if issubclass(error, PermanentError)}
+TRANSIENT = {error.__name__ for error in BY_CODE.values() if issubclass(error, TransientError)}
+LAMBDA = {
+    f"Lambda.{name}"
+    for name in (
+        "ServiceException",
+        "AWSLambdaException",
+        "SdkClientException",
+        "ClientExecutionTimeoutException",
+        "TooManyRequestsException",
+    )
+}
+"""Step Functions Developer Guide, "Handle Lambda service exceptions"."""
+
+DEAD = {"Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"}
+"""A function that ran out of memory or of time: the same guide, "Handling errors in Step Functions workflows"."""
+
+PREFIX = "${Functions}"
+
+
+@pytest.fixture(params=sorted(deploy.MACHINES))
+def machine(request) -> dict[str, Any]:
+    return json.loads(deploy.MACHINES[request.param].read_text())
+
+
+def tasks(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    found = [state for state in machine["States"].values() if state["Type"] == "Task"]
+    assert found
+    return found
+
+
+def names(clauses: list[dict[str, Any]]) -> Iterator[str]:
+    for clause in clauses:
+        yield from clause["ErrorEquals"]
+
+
+def test_every_error_that_is_retried_is_a_transient_one_and_none_is_forgotten(machine) -> None:
+    for task in tasks(machine):
+        assert sorted(names(task["Retry"])) == sorted(TRANSIENT | LAMBDA | DEAD)
+        transient, dead = task["Retry"]
+        assert set(dead["ErrorEquals"]) == DEAD
+        assert dead["MaxAttempts"] == 1
+        assert transient["JitterStrategy"] == "FULL"
+        assert transient["BackoffRate"] > 1
+        assert transient["MaxDelaySeconds"] >= transient["IntervalSeconds"]
+
+
+def test_every_error_that_is_caught_is_a_permanent_one_and_none_is_forgotten(machine) -> None:
+    first = machine["States"][machine["StartAt"]]
+    assert sorted(names(first["Catch"])) == sorted(PERMANENT)
+    assert [clause["Next"] for clause in first["Catch"]] == ["Failed"]
+
+
+def test_a_code_is_the_name_of_its_class_in_snake_case() -> None:
+    """The machines work the code out so, in JSONata."""
+    for code, error in BY_CODE.items():
+        assert re.sub("([a-z])([A-Z])", r"\1_\2", error.__name__).lower() == code
+
+
+def test_every_function_exists_and_may_be_invoked_by_its_machine(machine) -> None:
+    called = [task["Resource"].removeprefix(PREFIX) for task in tasks(machine)]
+    assert all(task["Resource"].startswith(PREFIX) for task in tasks(machine))
+    assert set(called) <= {function.name for function in halftone_app.app.pure_lambda_functions}
+    template = deploy.TEMPLATE.read_text()
+    role = "ChainRole" if "chain" in called[0] else "WorkflowRole"
+    resource = template.partition(f"\n  {role}:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"function:halftone-\$\{Stage\}-(\w+)", resource) == called
+
+
+def test_every_state_is_reached_and_none_is_missing(machine) -> None:
+    text = json.dumps(machine)
+    reached = set(re.findall(r'"(?:Next|Default|StartAt)": "([^"]+)"', text))
+    assert reached == set(machine["States"])
+
+
+def test_nothing_waits_for_ever(machine) -> None:
+    config = json.loads((deploy.ROOT / ".chalice" / "config.json").read_text())
+    for task in tasks(machine):
+        name = task["Resource"].removeprefix(PREFIX)
+        limit = config["lambda_functions"].get(name, {}).get("lambda_timeout", config["lambda_timeout"])
+        assert limit < task["TimeoutSeconds"] < machine["TimeoutSeconds"], "else two attempts would run at once"
+
+
+def test_each_definition_fits_in_a_parameter_of_the_template() -> None:
+    for name, definition in deploy.definitions().items():
+        assert f"  {name}:\n    Type: String" in deploy.TEMPLATE.read_text()
+        assert len(definition) <= 4096
+
+
+def test_every_attempt_of_an_execution_is_of_one_delivery(machine) -> None:
+    for task in tasks(machine):
+        if task["Resource"] != f"{PREFIX}chain_notify":  # it claims nothing
+            assert f"'{events.REDRIVEN}': $states.context.Execution.Id" in task["Arguments"]

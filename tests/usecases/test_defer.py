@@ -1,0 +1,127 @@
+"""Orders that nobody waits for: what is refused at once, and how the others end."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import orders
+from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailable, UnknownVariant
+from chalicelib.identity import image_id
+from chalicelib.model import CompletionEvent, Status
+from chalicelib.settings import Webhooks
+from chalicelib.usecases.defer import carry_out, defer
+from chalicelib.usecases.resize import resize
+from tests.conftest import call, picture
+
+URL = "https://hooks.example.com/done"
+PHOTO = {"bucket": "originals", "key": "photo.jpg"}
+
+
+class Deferred:
+    """Remembers what was handed over."""
+
+    def __init__(self):
+        self.orders = []
+
+    def hand_over(self, order):
+        self.orders.append(order)
+
+
+@pytest.fixture
+def halftone(stage):
+    allowed = Webhooks(hosts=frozenset({"hooks.example.com"}), secret=b"s" * 32)
+    return replace(stage.halftone, settings=replace(stage.halftone.settings, webhooks=allowed))
+
+
+def order(**fields):
+    return orders.parse(PHOTO | fields)
+
+
+def said(stage):
+    """What was announced: the event, the error's code and who is called back."""
+    return [
+        (completion.event, completion.error and completion.error.code, attributes.get("callback_url", {}).get("Value"))
+        for completion, attributes in zip(
+            stage.completions(), (envelope["MessageAttributes"] for envelope in stage.received), strict=True
+        )
+    ]
+
+
+def test_an_order_is_handed_over_as_it_is_and_not_begun(stage, halftone):
+    later = Deferred()
+    wanted = order(width=10, callback_url=URL)
+    assert defer(wanted, halftone, later) == image_id("originals", "photo.jpg")
+    assert later.orders == [wanted]
+    assert stage.record("photo.jpg") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"bucket": "elsewhere"}, ForbiddenBucket),
+        ({"width": 10, "dest_bucket": "elsewhere"}, ForbiddenBucket),
+        ({"variants": ["poster"]}, UnknownVariant),
+        ({"callback_url": "https://evil.example.org/"}, InvalidRequest),
+    ],
+)
+def test_what_is_wrong_with_an_order_is_said_at_once(halftone, fields, error):
+    later = Deferred()
+    with pytest.raises(error):
+        defer(order(**fields), halftone, later)
+    assert later.orders == []
+
+
+def test_an_order_that_succeeds_is_announced_as_ever(stage, halftone):
+    stage.upload("photo.jpg", picture())
+    carry_out(order(callback_url=URL), halftone, call())
+    assert stage.record("photo.jpg").status is Status.READY
+    assert said(stage) == [(CompletionEvent.READY, None, URL)]
+
+
+def test_an_original_that_is_at_fault_fails_on_record_and_is_announced_once(stage, halftone):
+    stage.upload("photo.jpg", b"no picture")
+    carry_out(order(width=10, callback_url=URL), halftone, call())
+    assert stage.record("photo.jpg").error.code == "unsupported_format"
+    assert said(stage) == [(CompletionEvent.FAILED, "unsupported_format", URL)]
+
+
+def test_an_object_that_is_gone_is_announced_and_leaves_no_record(stage, halftone):
+    carry_out(order(callback_url=URL), halftone, call())
+    assert said(stage) == [(CompletionEvent.FAILED, "not_found", URL)]
+    (completion,) = stage.completions()
+    assert (completion.image_id, completion.key) == (image_id("originals", "photo.jpg"), "photo.jpg")
+    assert "no object" in completion.error.message
+    assert stage.record("photo.jpg") is None
+
+
+def test_what_is_wrong_with_the_order_alone_leaves_a_good_record_as_it_is(stage, halftone):
+    stage.upload("photo.jpg", picture())
+    good = resize(order(), halftone, call("before"))
+    stage.upload("taken.jpg", picture(), bucket="variants")
+    carry_out(order(width=10, dest_key="taken.jpg"), halftone, call())
+    assert stage.record("photo.jpg") == good
+    assert said(stage) == [(CompletionEvent.READY, None, None), (CompletionEvent.FAILED, "invalid_request", None)]
+
+
+def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(stage, halftone):
+    stage.upload("photo.jpg", picture())
+    good = resize(order(), halftone, call("before"))
+    stage.s3.delete_object(Bucket="originals", Key="photo.jpg")
+    carry_out(order(), halftone, call())
+    assert stage.record("photo.jpg") == good
+    assert said(stage)[-1] == (CompletionEvent.FAILED, "not_found", None)
+
+
+def test_a_fault_of_aws_is_raised_and_announced_by_nobody(stage, halftone, monkeypatch):
+    stage.upload("photo.jpg", picture())
+
+    def fail(*_args, **_kwargs):
+        raise StorageUnavailable("no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(halftone.storage), "put", fail)
+        with pytest.raises(StorageUnavailable):
+            carry_out(order(), halftone, call())
+    assert said(stage) == []
+    carry_out(order(), halftone, call())  # Lambda's retry is of the same delivery, and need not wait
+    assert said(stage) == [(CompletionEvent.READY, None, None)]
