@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from chalicelib import orders, pipelines
+from chalicelib import events, orders, pipelines
 from chalicelib.aws import catalogue, storage, topic
 from chalicelib.errors import CorruptImage, PermanentError, TransientError
 from chalicelib.identity import image_id
@@ -40,7 +40,8 @@ from chalicelib.model import (
     VariantSpec,
 )
 from chalicelib.settings import Settings, Webhooks
-from chalicelib.usecases import align, produce, resize
+from chalicelib.usecases import align, chain, produce, resize
+from chalicelib.usecases.announce import announce
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.ports import LIFETIME, Call, Halftone, Worker
 from tests.histories import world
@@ -71,6 +72,7 @@ WHAT_HAPPENS = (
     "delete",
     "undo",
     "ask",
+    "chain",
     "deploy",
     "duplicate",
     "twin",
@@ -137,6 +139,15 @@ class Request:
     order: int
 
 
+@dataclass
+class Execution:
+    """A run of the chain, about to take a step; `handed` is what the step before it handed on."""
+
+    name: str
+    step: str
+    handed: dict[str, Any]
+
+
 class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -151,6 +162,7 @@ class Histories(RuleBasedStateMachine):
         self.pending: list[Delivery] = []
         self.delivered: list[Delivery] = []
         self.requests: list[Request] = []
+        self.executions: list[Execution] = []
         self.asked: dict[tuple[str, bytes], set[str]] = {}
         self.owed: dict[str, set[str]] = {key: set() for key in KEYS}
         self.asking: dict[str, str] = {}
@@ -177,6 +189,8 @@ class Histories(RuleBasedStateMachine):
             limits=Limits(),
             webhooks=Webhooks(),
             redeliver_function="redeliver",
+            deferred_function="resize_later",
+            workflow_arn="workflow",
         )
         return Halftone(
             settings=names,
@@ -236,6 +250,9 @@ class Histories(RuleBasedStateMachine):
     def ask(self, key: str) -> None:
         self.request(Request(f"r{next(self.names)}", key, self.random.randrange(len(ORDERS))))
 
+    def chain(self, key: str) -> None:
+        self.executions.append(Execution(f"e{next(self.names)}", "resize", {"bucket": SOURCE, "key": key}))
+
     def deploy(self, _key: str) -> None:
         if self.random.random() < 0.3:
             self.pipeline = self.random.randrange(len(PIPELINES))
@@ -246,6 +263,8 @@ class Histories(RuleBasedStateMachine):
     def deliver(self, _key: str) -> None:
         for _ in range(min(self.random.randint(1, 4), len(self.pending))):
             self.deliver_one()
+        if self.executions:
+            self.step()
 
     def deliver_one(self) -> None:
         delivery = self.pending.pop(self.random.randrange(len(self.pending)))
@@ -259,6 +278,37 @@ class Histories(RuleBasedStateMachine):
             self.pending.append(delivery)
 
         self.world.start(delivery.name, lambda: follow([delivery.change], halftone, call), lambda _: None, failed)
+
+    def step(self) -> None:
+        """Have an execution take its next step; a step that fails is tried again, under the name of its execution."""
+        execution = self.executions.pop(self.random.randrange(len(self.executions)))
+        halftone, call, handed = self.halftones[self.pipeline], self.call(execution.name), execution.handed
+
+        def resize_() -> tuple[str, dict[str, Any]]:
+            return "store", events.resize_result(chain.resize_step(events.original_order(handed), halftone, call))
+
+        def store() -> tuple[str, dict[str, Any]]:
+            record = chain.store_step(events.claimed_entry(handed), halftone, call)
+            return "notify" if record else "", events.store_result(record)
+
+        def notify() -> tuple[str, dict[str, Any]]:
+            announce(events.stored_record(handed), halftone, call)
+            return "", {}
+
+        def done(result: tuple[str, dict[str, Any]]) -> None:
+            step, handed = result
+            if step:
+                self.executions.append(Execution(execution.name, step, json.loads(json.dumps(handed))))
+
+        def failed(error: BaseException) -> None:
+            if isinstance(error, PermanentError):
+                return
+            if not isinstance(error, TransientError | Crash):
+                raise error
+            self.executions.append(execution)
+
+        work = {"resize": resize_, "store": store, "notify": notify}[execution.step]
+        self.world.start(execution.name, work, done, failed)
 
     def call(self, delivery: str) -> Call:
         return Call(Worker(delivery, int(self.now().timestamp()), f"{next(self.names)}"), lambda: None)
@@ -358,6 +408,8 @@ class Histories(RuleBasedStateMachine):
             workers = len(self.world.workers)
             if self.pending and (not workers or self.random.random() < 0.2):
                 self.deliver_one()
+            elif self.executions and (not workers or self.random.random() < 0.2):
+                self.step()
             elif workers:
                 self.world.go_on(self.anyone(), Fault.NONE)
             elif self.requests:
