@@ -38,7 +38,7 @@ def client(service: str) -> Any:
 
 @cache
 def _session() -> boto3.Session:
-    """Return the session of all clients; it leaves times as AWS writes them, because nobody here reads any."""
+    """Return the session of all clients; it leaves times as AWS writes them: only those of workflows are read."""
     session = botocore.session.get_session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
     return boto3.Session(botocore_session=session)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -50,9 +50,14 @@ class StepFunctions:
             input=msgspec.json.decode(found["input"]),
             output=msgspec.json.decode(found["output"]) if succeeded else None,
             error=failure,
-            started_at=found["startDate"].astimezone(UTC),
-            stopped_at=ended.astimezone(UTC) if ended else None,
+            started_at=_moment(found["startDate"]),
+            stopped_at=_moment(ended) if ended else None,
         )
+
+
+def _moment(seconds: str) -> datetime:
+    """Read a time as Step Functions writes it: in seconds since 1970 (AWS JSON protocol)."""
+    return datetime.fromtimestamp(float(seconds), UTC)
 
 
 def _failure(found: Mapping[str, Any]) -> Failure | None:
