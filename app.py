@@ -1,5 +1,6 @@
 """Halftone, as AWS sees it: what is triggered by what. The work is in `chalicelib/usecases`."""
 
+import math
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -9,7 +10,7 @@ from chalicelib import events, settings
 from chalicelib.http import problems, requests, views
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.chain import resize_step, store_step
-from chalicelib.usecases.defer import carry_out, defer
+from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
 from chalicelib.usecases.fan_out import deliver_again, fan_out
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.look_up import look_up
@@ -97,7 +98,7 @@ def post_resize() -> Response:
     order, mode = requests.resize_order(app)
     if mode == "async":
         return views.accepted_image(defer(order, halftone(), deferral()))
-    return views.record(resize(order, halftone(), call(app.lambda_context)))
+    return views.record(resize_or_defer(order, halftone(), deferral(), call(app.lambda_context, fair_share=math.inf)))
 
 
 @app.route("/images/{image_id}", methods=["GET"])

@@ -98,7 +98,7 @@ class VariantTooLarge(PermanentError):
 
 
 class DeadlineExceeded(PermanentError):
-    """The image takes longer than a function may run: a retry would take as long again."""
+    """The image takes longer than a function may run: it had all the time, and would take as long again."""
 
     code = "deadline_exceeded"
 
@@ -137,6 +137,12 @@ class WorkflowsUnavailable(TransientError):
     """Step Functions, or Lambda where work was handed to it, refused or failed."""
 
     code = "workflows_unavailable"
+
+
+class TimeIsUp(TransientError):
+    """The function has no time left for the work; where there is more, or nothing else to do, it may be enough."""
+
+    code = "time_is_up"
 
 
 BY_CODE: dict[str, type[HalftoneError]] = {

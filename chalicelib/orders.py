@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -16,6 +16,8 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
 Request = TypeVar("Request", bound="OriginalRequest")
 
+_PARAMETER = rf"(?:w\d+|h\d+|fit-[a-z]+|{'|'.join(get_args(FormatName))}|q\d+)"
+_ADHOC = re.compile(rf"{_PARAMETER}(?:-{_PARAMETER})*(?:-to-[0-9a-f]+)?/.*", re.DOTALL)
 _WHERE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
 
 
@@ -61,6 +63,15 @@ def parse_original(document: object) -> ResizeOrder:
     """Check the decoded JSON of an order for all of the pipeline, likewise."""
     request = _checked(document, OriginalRequest)
     return _order(ResizeRequest(bucket=request.bucket, key=request.key))
+
+
+def could_be_adhoc(key: str) -> bool:
+    """Tell whether a key could be that of some original's ad-hoc variant, where its request names no place.
+
+    >>> could_be_adhoc("w300-webp-q75/photo.jpg"), could_be_adhoc("cards/photo.jpg")
+    (True, False)
+    """
+    return _ADHOC.fullmatch(key) is not None
 
 
 def _checked(document: object, kind: type[Request]) -> Request:

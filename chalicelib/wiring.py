@@ -1,5 +1,6 @@
 """The one place where settings, adapters and use cases meet."""
 
+import math
 import secrets
 import time
 from functools import cache, partial
@@ -13,7 +14,7 @@ from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
-from chalicelib.errors import DeadlineExceeded
+from chalicelib.errors import TimeIsUp
 from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
 
@@ -60,12 +61,18 @@ def workflows() -> StepFunctions:
     return StepFunctions(settings.load().workflow_arn)
 
 
-def call(context: Any, delivery: str | None = None) -> Call:
-    """Describe the invocation that Lambda's `context` stands for; `delivery` is set where it carries on another one."""
+def call(context: Any, delivery: str | None = None, *, fair_share: float = 0.9) -> Call:
+    """Describe the invocation that Lambda's `context` stands for; `delivery` is set where it carries on another one.
+
+    `fair_share` is the part of the function's time that any image has to do with.
+    """
+    seconds = context.get_remaining_time_in_millis() / 1000
 
     def checkpoint() -> None:
         if context.get_remaining_time_in_millis() < MARGIN_MS:
-            raise DeadlineExceeded("the image takes longer than the function may run")
+            raise TimeIsUp("the work takes longer than the function may run")
 
-    worker = Worker(delivery or context.aws_request_id, since=int(time.time()), nonce=secrets.token_hex(4))
-    return Call(worker, checkpoint)
+    worker = Worker(
+        delivery or context.aws_request_id, until=math.ceil(time.time() + seconds), nonce=secrets.token_hex(4)
+    )
+    return Call(worker, checkpoint, fair_share * (seconds - MARGIN_MS / 1000))

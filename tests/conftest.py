@@ -1,6 +1,7 @@
 """A stage on an in-process AWS: real adapters, real protocol, no network."""
 
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,8 @@ def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: st
 
 def call(delivery: str = "delivery-1") -> Call:
     """An invocation with all the time in the world."""
-    return Call(Worker(delivery, since=0, nonce=""), lambda: None)
+    worker = Worker(delivery, until=int(time.time()) + 120, nonce="")
+    return Call(worker, checkpoint=lambda: None, fair_seconds=0)
 
 
 @dataclass

@@ -4,7 +4,7 @@ The sequencer is stored padded, so that DynamoDB's string order is S3's order (S
 structure": compare as hexadecimal, the shorter one padded with zeros on the left).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -56,8 +56,17 @@ class DynamoCatalogue:
         expression = f"ADD {', '.join(additions)}"
         return _entry(self._update(entry.record.image_id, expression, condition, values, answer="ALL_NEW"))
 
-    def save(self, entry: Entry, record: Record, *, worker: Worker, digest: str, extras: Sequence[Extra]) -> None:
-        done = {worker} | entry.outlived_by(worker)
+    def save(
+        self,
+        entry: Entry,
+        record: Record,
+        *,
+        worker: Worker,
+        digest: str,
+        extras: Sequence[Extra],
+        dead: Collection[Worker] = (),
+    ) -> None:
+        done = {worker, *dead}
         values: dict[str, Any] = {
             ":one": 1,
             ":generation": entry.generation,
@@ -168,12 +177,12 @@ def _texts(places: Iterable[Location]) -> set[str]:
 
 
 def _text(worker: Worker) -> str:
-    return f"{worker.delivery} {worker.since} {worker.nonce}"
+    return f"{worker.delivery} {worker.until} {worker.nonce}"
 
 
 def _worker(text: str) -> Worker:
-    delivery, since, nonce = text.rsplit(" ", 2)
-    return Worker(delivery, int(since), nonce)
+    delivery, until, nonce = text.rsplit(" ", 2)
+    return Worker(delivery, int(until), nonce)
 
 
 def _key(image_id: str) -> dict[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +27,7 @@ class S3Storage:
                     raise NotFound(f"there is no object {key} in bucket {bucket}") from error
                 raise
 
+        @cache
         def read() -> bytes:
             with raising(StorageUnavailable, "S3 stopped in the middle of the object"):
                 return bytes(response["Body"].read())

@@ -1,13 +1,14 @@
 """An order that nobody waits for: taken on now, carried out later."""
 
 import logging
+from contextlib import suppress
 
-from chalicelib.errors import PermanentError
+from chalicelib.errors import PermanentError, TransientError
 from chalicelib.identity import image_id
-from chalicelib.model import Failure, ResizeOrder
+from chalicelib.model import Failure, Record, ResizeOrder
 from chalicelib.usecases.announce import announce_refusal
 from chalicelib.usecases.ports import Call, Deferral, Halftone
-from chalicelib.usecases.resize import attempt, check
+from chalicelib.usecases.resize import attempt, check, resize
 
 log = logging.getLogger("halftone.defer")
 
@@ -17,6 +18,19 @@ def defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral) -> str:
     check(order, halftone)
     deferral.hand_over(order)
     return image_id(order.bucket, order.key)
+
+
+def resize_or_defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral, call: Call) -> Record:
+    """Carry an order out as resize() does; where that fails for the moment, hand it over before the error is raised.
+
+    So what was begun is finished, although the caller may never ask again.
+    """
+    try:
+        return resize(order, halftone, call)
+    except TransientError:
+        with suppress(TransientError):
+            deferral.hand_over(order)
+        raise
 
 
 def carry_out(order: ResizeOrder, halftone: Halftone, call: Call) -> None:

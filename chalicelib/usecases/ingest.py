@@ -5,7 +5,7 @@ import logging
 from chalicelib.errors import NotFound
 from chalicelib.model import Record, StorageChange
 from chalicelib.pipelines import is_original
-from chalicelib.usecases.align import take_in
+from chalicelib.usecases.align import clear_out, original_of, take_in
 from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken
 from chalicelib.usecases.settle import settle
 
@@ -21,13 +21,15 @@ def ingest(change: StorageChange, halftone: Halftone, call: Call) -> Record | No
     if not is_original(halftone.pipeline.source, change.key):
         return _skipped(change, "its key is no original of the pipeline")
     image = Image(change.bucket, change.key)
+    grounds = Newer(change.sequencer, halftone.digest)
     try:
-        with halftone.storage.open(image.bucket, image.key) as original:
-            if original.metadata.get("resized") == "true":
-                return _skipped(change, "it is a variant")
-            return take_in(original, image, Newer(change.sequencer, halftone.digest), halftone, call)
-    except NotFound:
-        return settle(halftone.catalogue.get(image.id), halftone, call) or _skipped(change, "the object is gone")
+        try:
+            with original_of(image, halftone) as original:
+                return take_in(original, image, grounds, halftone, call)
+        except NotFound as absence:
+            if halftone.catalogue.get(image.id) is None:
+                return _skipped(change, str(absence))
+            return clear_out(image, grounds, halftone, call)
     except Overtaken as overtaken:
         return settle(overtaken.entry, halftone, call) or _skipped(change, "it was dealt with, or is out of date")
 

@@ -1,9 +1,9 @@
 """What the use cases need of the world, as protocols, and the one bundle that hands it to them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,9 +13,6 @@ from chalicelib.settings import Settings
 
 Location = tuple[str, str]
 """A bucket and a key."""
-
-LIFETIME = timedelta(minutes=15)
-"""No invocation lives longer: Lambda ends it."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Who works: one invocation, begun at `since` (Unix seconds).
+    """Who works: one invocation, which Lambda ends at `until` (Unix seconds), if it lives so long.
 
     `delivery` names the delivery of an event: Lambda's retries of one event share it, a duplicate of the event has
     another. Lambda may also deliver an event twice under one name, even at once: `nonce` tells such twins apart.
     """
 
     delivery: str
-    since: int
+    until: int
     nonce: str
 
 
@@ -48,18 +45,20 @@ class Worker:
 class Call:
     """The invocation that work is done in.
 
-    `checkpoint` is called between steps of long work; it raises DeadlineExceeded when time is nearly up.
-    `callback_url` is told of what comes of the call, besides everybody else.
+    `checkpoint` is called between steps of long work; it raises TimeIsUp when time nearly is. An image that then had
+    `fair_seconds` to itself takes too long; one that had less may do better in another call. `callback_url` is told of
+    what comes of the call, besides everybody else.
     """
 
     worker: Worker
     checkpoint: Callable[[], None]
+    fair_seconds: float
     callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object of the storage whose bytes are still there: `read` fetches them, once."""
+    """An object of the storage whose bytes are still there: `read` fetches them, the first time."""
 
     etag: str
     version_id: str | None
@@ -88,10 +87,9 @@ class Entry:
     extras_etag: str | None = None
     digest: str | None = None
 
-    def outlived_by(self, worker: Worker) -> frozenset[Worker]:
-        """Return the claimants that can have done nothing since `worker` began."""
-        begun = worker.since - LIFETIME.total_seconds()
-        return frozenset(claimant for claimant in self.claimants if claimant.since < begun)
+    def dead(self, moment: datetime) -> frozenset[Worker]:
+        """Return the claimants that can have done nothing since `moment`; clocks may be a minute apart."""
+        return frozenset(claimant for claimant in self.claimants if claimant.until + 60 < moment.timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,20 @@ class Catalogue(Protocol):
     def extend(self, entry: Entry, *, worker: Worker, places: Iterable[Location]) -> Entry:
         """Begin work on more variants of a settled entry, which stays as it is; raises Overtaken when it changed."""
 
-    def save(self, entry: Entry, record: Record, *, worker: Worker, digest: str, extras: Sequence[Extra]) -> None:
-        """Settle an entry, whose claimants of long ago are forgotten; raises Overtaken when it changed since."""
+    def save(
+        self,
+        entry: Entry,
+        record: Record,
+        *,
+        worker: Worker,
+        digest: str,
+        extras: Sequence[Extra],
+        dead: Collection[Worker] = (),
+    ) -> None:
+        """Settle an entry; raises Overtaken when it changed since.
+
+        `dead` are claimants that need no looking after any more, because everything was written after their end.
+        """
 
     def disturb(self, entry: Entry, *, worker: Worker) -> None:
         """Make the work under way on an entry start its writing over; raises Overtaken when it changed."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
 from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant, VariantSpec
+from chalicelib.orders import could_be_adhoc
 from chalicelib.pipelines import could_be, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
@@ -75,10 +76,11 @@ def _location(extra: Extra, image: Image, extension: str, halftone: Halftone) ->
     if (bucket, key) == (image.bucket, image.key) or (extra.dest_bucket == halftone.settings.source_bucket):
         field = "dest_key" if extra.dest_key else "dest_bucket"
         raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
-    if extra.dest_key and any(
-        bucket == _home(spec, halftone) and could_be(spec, key) for spec in halftone.pipeline.variants
+    if extra.dest_key and (
+        could_be_adhoc(key)
+        or any(bucket == _home(spec, halftone) and could_be(spec, key) for spec in halftone.pipeline.variants)
     ):
-        raise InvalidRequest(f"dest_key: {key} is where the pipeline's variants are; choose another", field="dest_key")
+        raise InvalidRequest(f"dest_key: {key} is where other variants go; choose another place", field="dest_key")
     return bucket, key
 
 

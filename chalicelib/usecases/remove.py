@@ -3,7 +3,7 @@
 from chalicelib.errors import NotFound
 from chalicelib.model import Record, StorageChange
 from chalicelib.pipelines import is_original
-from chalicelib.usecases.align import clear_out, take_in
+from chalicelib.usecases.align import clear_out, original_of, take_in
 from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken, StoredObject
 from chalicelib.usecases.settle import settle
 
@@ -19,7 +19,7 @@ def remove(change: StorageChange, halftone: Halftone, call: Call) -> Record | No
     grounds = Newer(change.sequencer, halftone.digest)
     try:
         try:
-            with halftone.storage.open(image.bucket, image.key) as original:
+            with original_of(image, halftone) as original:
                 entry = halftone.catalogue.get(image.id)
                 if entry is not None and _describes(entry.record, original):
                     return settle(entry, halftone, call)

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, UnknownVariant
 from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
-from chalicelib.usecases.align import locations, take_in
+from chalicelib.usecases.align import take_in
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (
-    LIFETIME,
     Call,
     Entry,
     Halftone,
@@ -129,8 +128,9 @@ def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool
 
 def _busy(entry: Entry, call: Call) -> bool:
     """Tell whether somebody else is at work; an invocation before this one of the same delivery is not, it died."""
-    own = entry.owner is not None and entry.owner.delivery == call.worker.delivery
-    return entry.record.status is Status.PROCESSING and not own and entry.record.updated_at > now() - LIFETIME
+    if entry.record.status is not Status.PROCESSING or entry.owner is None:
+        return False
+    return entry.owner.delivery != call.worker.delivery and entry.owner.until > now().timestamp()
 
 
 def _added(
@@ -148,7 +148,6 @@ def _added(
     while True:
         made = store(placed, halftone)
         variants = tuple(_by_name((*entry.record.variants, *made)).values())
-        halftone.storage.remove(locations(entry.record.variants) - locations(variants))
         milliseconds = round(1000 * (time.perf_counter() - started))
         record = replace(entry.record, variants=variants, updated_at=now(), processing_ms=milliseconds)
         asked = (extra for extra in (*_extras(entry), *wanted) if extra.spec.name not in _names(halftone))

@@ -26,7 +26,7 @@ def settle(entry: Entry | None, halftone: Halftone, call: Call) -> Record | None
         claimed = call.worker in entry.claimants
         owing = any(claimant.delivery == call.worker.delivery for claimant in entry.claimants)
         try:
-            if at_rest and (not owing or _in_order(entry, halftone)):
+            if at_rest and (not owing or in_order(entry, halftone)):
                 if claimed:
                     halftone.catalogue.leave(entry, worker=call.worker)
                 elif owned:
@@ -45,7 +45,7 @@ def settle(entry: Entry | None, halftone: Halftone, call: Call) -> Record | None
     return None
 
 
-def _in_order(entry: Entry, halftone: Halftone) -> bool:
+def in_order(entry: Entry, halftone: Halftone) -> bool:
     """Tell whether every place holds what the record says, and nothing else does."""
     expected = {(variant.bucket, variant.key): variant.etag for variant in entry.record.variants}
     places = entry.places | locations(entry.record.variants)

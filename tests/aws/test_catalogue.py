@@ -45,7 +45,7 @@ READY = replace(
     variants=(SMALL,),
 )
 PLACES = {("variants", "small/photo.jpg"), ("variants", "other/photo.jpg")}
-ONE, TWO, THREE, FOUR = (Worker(name, since=0, nonce="") for name in ("one", "two", "three", "four"))
+ONE, TWO, THREE, FOUR = (Worker(name, until=120, nonce="") for name in ("one", "two", "three", "four"))
 EXTRAS = (Extra(spec=VariantSpec(name="w7-webp", width=7, format=Format.WEBP), dest_key="here"),)
 
 
@@ -168,13 +168,14 @@ def test_places_are_forgotten_when_nobody_can_write_to_them_any_more(catalogue):
     assert entry.places == frozenset()
 
 
-def test_claimants_are_forgotten_when_nobody_who_began_so_early_can_be_alive(catalogue):
+def test_claimants_are_forgotten_with_their_places_once_they_are_dead(catalogue):
     claim(catalogue, newer("01"), worker=ONE)
-    soon, late = (Worker("late", since=seconds, nonce="") for seconds in (900, 901))
-    entry = settle(catalogue, claim(catalogue, newer("02"), worker=soon, places=()), worker=soon)
-    assert (entry.claimants, entry.places) == ({ONE}, PLACES)
-    entry = settle(catalogue, claim(catalogue, newer("03"), worker=late), worker=late)
-    assert (entry.claimants, entry.places) == (frozenset(), {("variants", "small/photo.jpg")})
+    entry = claim(catalogue, newer("02"), worker=TWO)
+    soon, late = (datetime.fromtimestamp(seconds, UTC) for seconds in (180, 181))
+    assert (entry.dead(soon), entry.dead(late)) == (frozenset(), {ONE, TWO})
+    catalogue.save(entry, READY, worker=TWO, digest="digest", extras=(), dead={ONE})
+    settled = catalogue.get("id")
+    assert (settled.claimants, settled.places) == (frozenset(), {("variants", "small/photo.jpg")})
 
 
 def test_disturbing_overtakes_who_is_at_work_and_nobody_else(catalogue):

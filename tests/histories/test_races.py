@@ -234,3 +234,68 @@ def test_an_original_that_comes_back_before_it_was_heard_of_is_taken_in(play):
     play.finish(play.deliver())
     play.finish(play.deliver())
     assert play.said() == [Status.READY]
+
+
+def test_a_request_does_not_strike_off_a_loser_that_died(play):
+    loser = claimed(play, b"one")
+    play.finish(play.upload(b"two"))
+    play.step(loser, Fault.CRASH_AFTER)
+    play.history.wait(KEY)
+    play.history.request(Request("request", KEY, 0))
+    play.finish(play.history.world.workers[-1])
+    assert play.calls(play.deliver()).count("PutObject") == 3
+
+
+def test_what_a_request_wrote_over_that_died_is_made_good_by_reprocessing(play):
+    play.history.put(KEY, b"one")
+    play.history.request(Request("request", KEY, 3))
+    request = play.history.world.workers[-1]
+    play.until(request, "PutObject")
+    play.history.put(KEY, b"two")
+    while play.history.pending:
+        play.finish(play.deliver())
+    play.step(request, Fault.CRASH_AFTER)
+    play.history.requests.clear()
+    play.history.reprocess = True
+
+
+def test_a_variant_of_a_request_that_died_goes_by_reprocessing(play):
+    play.finish(play.upload(b"one"))
+    play.history.request(Request("request", KEY, 0))
+    request = play.history.world.workers[-1]
+    play.until(request, "PutObject")
+    play.step(request, Fault.CRASH_AFTER)
+    play.history.requests.clear()
+    play.history.reprocess = True
+    play.history.come_to_rest()
+    assert play.variants() == {"small", "large"}
+
+
+def test_an_original_that_a_variant_takes_the_place_of_is_gone(play):
+    play.finish(play.upload(b"one"))
+    play.history.put(KEY, b"two", {"resized": "true"})
+    play.finish(play.deliver())
+    assert (play.said(), play.variants()) == ([Status.READY, Status.DELETED], set())
+    play.history.undo(KEY)
+    play.finish(play.deliver())
+    assert play.said()[-1] is Status.READY
+
+
+def test_a_version_that_expires_of_what_was_deleted_is_no_news(play):
+    play.finish(play.upload(b"one"))
+    play.finish(play.delete())
+    play.history.moment += 30 * 24 * 3_600_000
+    play.history.changed("removed", KEY)
+    play.finish(play.deliver())
+    assert play.said() == [Status.READY, Status.DELETED]
+
+
+def test_a_deletion_that_nobody_could_tell_of_is_told_by_the_next(play):
+    play.finish(play.upload(b"one"))
+    deletion = play.delete()
+    play.until(deletion, "Publish")
+    play.step(deletion, Fault.CRASH_BEFORE)
+    play.history.changed("removed", KEY)
+    while play.history.pending:
+        play.finish(play.deliver())
+    assert play.said()[-1] is Status.DELETED

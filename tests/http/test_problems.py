@@ -24,6 +24,7 @@ STATUSES = {
     "CatalogueUnavailable": 503,
     "CompletionsUnavailable": 503,
     "WorkflowsUnavailable": 503,
+    "TimeIsUp": 503,
 }
 ERRORS = {name: found for name, found in inspect.getmembers(errors, inspect.isclass) if hasattr(found, "code")}
 

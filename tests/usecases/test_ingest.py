@@ -1,9 +1,10 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, DeadlineExceeded, StorageUnavailable
+from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, StorageUnavailable, TimeIsUp
 from chalicelib.model import CompletionEvent, Limits, Pipeline, Source, Status, StorageChange, VariantSpec
 from chalicelib.usecases.ingest import ingest
 from tests.conftest import Stage, call, picture
@@ -94,12 +95,16 @@ def test_a_file_over_the_limits_fails(stage, limits, code):
     assert run(limited(stage, **limits)).error.code == code
 
 
-def test_too_little_time_is_a_failure_of_its_own(stage):
+def test_too_little_time_is_the_fault_of_an_image_that_had_all_of_it(stage):
     def hurried():
-        raise DeadlineExceeded("too late")
+        raise TimeIsUp("too late")
 
     stage.upload("photo.jpg", picture())
-    assert ingest(change(), stage.halftone, replace(call(), checkpoint=hurried)).error.code == "deadline_exceeded"
+    with pytest.raises(TimeIsUp):
+        ingest(change(), stage.halftone, replace(call(), checkpoint=hurried, fair_seconds=math.inf))
+    assert stage.record("photo.jpg").status is Status.PROCESSING
+    record = ingest(change(), stage.halftone, replace(call(), checkpoint=hurried, fair_seconds=0))
+    assert (record.status, record.error.code) == (Status.FAILED, "deadline_exceeded")
 
 
 def test_a_failed_overwrite_takes_the_old_variants_away(stage):

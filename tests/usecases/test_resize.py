@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -101,6 +101,8 @@ def test_a_variant_never_takes_the_place_of_anything_else(stage, photo):
     for place in (
         {"dest_key": "thumbnail/other.jpg"},
         {"dest_key": "thumbnail/photo.jpg"},
+        {"dest_key": "w60/other.jpg"},
+        {"dest_key": "w60-h60-fit-cover-webp-q75-to-0a1b/other.jpg"},
         {"dest_key": "mine/taken.jpg"},
         {"dest_bucket": "extra", "dest_key": "foreign.jpg"},
     ):
@@ -248,7 +250,7 @@ def test_waiting_has_an_end(stage, monkeypatch):
 def test_what_was_given_up_long_ago_is_taken_over(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
     take_in_half(stage, monkeypatch)
-    monkeypatch.setattr(resize_module, "LIFETIME", timedelta(0))
+    monkeypatch.setattr(resize_module, "now", lambda: datetime.fromtimestamp(call().worker.until, UTC))
     assert ordered(stage).status is Status.READY
 
 
