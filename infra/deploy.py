@@ -63,16 +63,19 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     config = json.loads((home / "config.json").read_text())
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
-    chosen = pipelines.load(str(project / name) if name.endswith(".toml") else name)
+    chosen = pipelines.load(packaged(project, name))
     cloudformation = session.client("cloudformation")
     parameters = {"Stage": stage, **definitions()}
     outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)
     variables = stages.environment(outputs, {**present, "PIPELINE": name})
     checked = settings.load({**config.get("environment_variables", {}), **variables})
     account = session.client("sts").get_caller_identity()["Account"]
-    policy = stages.policy(stage, session.region_name, account, variables, chosen)
+    rights = home / stages.policy_file(stage)
+    before = json.loads(rights.read_text()) if rights.exists() else {}
+    former = stages.former_folders(before, variables["SOURCE_BUCKET"])
+    policy = stages.policy(stage, session.region_name, account, variables, chosen, former)
     (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
-    (home / stages.policy_file(stage)).write_text(stages.text(policy))
+    rights.write_text(stages.text(policy))
     chalice(project, "deploy", stage)
     queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
     keep_what_fails(session.client("lambda"), _functions(project, stage), queue)
@@ -86,6 +89,16 @@ def subscribe(cloudformation: Any, stage: str, topic_arn: str, named: Iterable[S
         apply_stack(cloudformation, stage, name, stages.text(template), {})
     else:
         delete_stack(cloudformation, name)  # there are no stacks without resources
+
+
+def packaged(project: Path, pipeline: str) -> str:
+    """Return a pipeline's name, or the path of its file, which has to be among what Chalice packages."""
+    if not pipeline.endswith(".toml"):
+        return pipeline
+    path = project / pipeline
+    if Path(pipeline).is_absolute() or not path.resolve().is_relative_to((project / "chalicelib").resolve()):
+        raise DeployError(f"pipeline {pipeline}: expected a path under chalicelib/; nothing else is packaged")
+    return str(path)
 
 
 def keep_what_fails(client: Any, functions: Iterable[str], queue: str) -> None:
@@ -188,7 +201,7 @@ def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:
         bucket.object_versions.delete()
     delete_stack(cloudformation, stages.subscriptions_stack(stage))
     delete_stack(cloudformation, stages.stack(stage))
-    _delete_logs(session.client("logs"), functions)
+    _delete_logs(session.client("logs"), {*functions, *stages.occasional_functions(stage)})
     print(f"stage {stage} is gone")
 
 
@@ -201,7 +214,7 @@ def _functions(project: Path, stage: str) -> list[str]:
     return [item["lambda_arn"].rpartition(":")[2] for item in resources if "lambda_arn" in item]
 
 
-def _delete_logs(logs: Any, functions: list[str]) -> None:
+def _delete_logs(logs: Any, functions: Iterable[str]) -> None:
     for function in functions:
         try:
             logs.delete_log_group(logGroupName=f"/aws/lambda/{function}")

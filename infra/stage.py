@@ -6,7 +6,7 @@ Pure.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.model import CompletionEvent, Pipeline
@@ -57,13 +57,28 @@ def failed_queue(stage: str) -> str:
     return f"{APP}-{stage}-failed"
 
 
-def policy(stage: str, region: str, account: str, variables: Mapping[str, str], pipeline: Pipeline) -> Json:
+def occasional_functions(stage: str) -> list[str]:
+    """Name the functions that a stage may have had with another pipeline, and have left logs."""
+    return [f"{APP}-{stage}-on_destination"]
+
+
+def former_folders(policy: Json, source_bucket: str) -> list[str]:
+    """List what a policy lets the functions remove from the source bucket: what the stage's pipelines wrote there."""
+    removing = [statement for statement in policy.get("Statement", []) if "s3:DeleteObject" in statement["Action"]]
+    folders = {resource for statement in removing for resource in statement["Resource"]}
+    return sorted(folder for folder in folders if folder.startswith(f"{_bucket(source_bucket)}/"))
+
+
+def policy(
+    stage: str, region: str, account: str, variables: Mapping[str, str], pipeline: Pipeline, former: Sequence[str] = ()
+) -> Json:
     """Allow the functions of a stage what they need and nothing else, as an IAM policy document.
 
     Listing is there for one reason: without it S3 answers 403 for a key that is gone, and a deleted original could not
     be told from a forbidden one. Buckets of ALLOWED_BUCKETS may be read and written: requests name them as either.
     The source bucket is written to only where the pipeline says: in the folders of its variants there, and where it
-    restores to.
+    restores to. From the `former` folders of another pipeline variants may be removed: they go when their image is
+    processed anew.
     """
     source, dest = _bucket(variables["SOURCE_BUCKET"]), _bucket(variables["DEST_BUCKET"])
     allowed = [_bucket(name.strip()) for name in variables.get("ALLOWED_BUCKETS", "").split(",") if name.strip()]
@@ -106,6 +121,8 @@ def policy(stage: str, region: str, account: str, variables: Mapping[str, str], 
         ),
         _allow("KeepWhatFailed", ["sqs:SendMessage"], [f"arn:aws:sqs:{own}:{failed_queue(stage)}"]),
     ]
+    if removable := [folder for folder in former if folder.removesuffix("*") not in _folders(source, pipeline)]:
+        statements.append(_allow("RemoveFormerVariants", ["s3:DeleteObject"], removable))
     if pipeline.restore:
         statements.append(_allow("RestoreOriginals", ["s3:PutObject"], [f"{source}/{pipeline.restore.target}*"]))
     return {"Version": "2012-10-17", "Statement": statements}

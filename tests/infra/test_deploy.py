@@ -54,6 +54,8 @@ def leftovers(client: Client) -> list[str]:
     found += [layer["LayerName"] for layer in client.of("lambda").list_layers()["Layers"]]
     found += [role["RoleName"] for role in client.of("iam").list_roles()["Roles"]]
     found += [group["logGroupName"] for group in client.of("logs").describe_log_groups()["logGroups"]]
+    found += [alarm["AlarmName"] for alarm in client.of("cloudwatch").describe_alarms()["MetricAlarms"]]
+    found += [board["DashboardName"] for board in client.of("cloudwatch").list_dashboards()["DashboardEntries"]]
     return [name for name in found if "halftone-gone" in name]
 
 
@@ -132,6 +134,7 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
     assert_subscriptions_follow(home, client, project, variables["COMPLETIONS_TOPIC_ARN"])
     client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
+    client.of("logs").create_log_group(logGroupName="/aws/lambda/halftone-gone-on_destination")  # of another pipeline
 
     refused = run(home, client, project, "destroy")
     assert refused.returncode != 0
@@ -146,6 +149,14 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
 
     again = run(home, client, project, "destroy")
     assert again.returncode == 0, "nothing to destroy is no error"
+
+
+def test_a_pipeline_of_ones_own_is_among_what_is_packaged(tmp_path: Path) -> None:
+    assert deploy.packaged(tmp_path, "thumbnails") == "thumbnails"
+    assert deploy.packaged(tmp_path, "chalicelib/mine/a.toml") == str(tmp_path / "chalicelib/mine/a.toml")
+    for elsewhere in ("mine.toml", "vendor/a.toml", "chalicelib/../a.toml", str(tmp_path / "chalicelib/a.toml")):
+        with pytest.raises(deploy.DeployError, match="expected a path under chalicelib/"):
+            deploy.packaged(tmp_path, elsewhere)
 
 
 def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ OUTPUTS = {
     "CompletionsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:halftone-{STAGE}-completions",
     "WorkflowArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:halftone-{STAGE}-workflow",
     "ChainArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:halftone-{STAGE}-chain",
+    "PowertoolsServiceName": f"halftone-{STAGE}",
 }
 
 
@@ -88,6 +89,24 @@ def test_work_can_be_handed_over_to_two_functions_and_to_one_machine() -> None:
     assert allowed["StartWorkflows"]["Resource"] == [OUTPUTS["WorkflowArn"]]
     executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:halftone-{STAGE}-workflow:*"
     assert allowed["FollowWorkflows"]["Resource"] == [executions]
+
+
+def test_variants_that_another_pipeline_left_in_the_source_bucket_may_be_removed_and_not_written() -> None:
+    environment = stage.environment(OUTPUTS, {})
+    source, folder = OUTPUTS["SourceBucket"], f"arn:aws:s3:::{OUTPUTS['SourceBucket']}/thumbnails/*"
+    first = stage.policy(STAGE, REGION, ACCOUNT, environment, pipelines.load("thumbnails"))
+    assert stage.former_folders(first, source) == [folder]
+    assert stage.former_folders({}, source) == []
+
+    def then(name: str, before: dict[str, Any]) -> dict[str, Any]:
+        former = stage.former_folders(before, source)
+        return stage.policy(STAGE, REGION, ACCOUNT, environment, pipelines.load(name), former)
+
+    second = then("transfer", first)
+    (removing,) = [found for found in second["Statement"] if folder in found["Resource"]]
+    assert (removing["Sid"], removing["Action"]) == ("RemoveFormerVariants", ["s3:DeleteObject"])
+    assert then("default", second)["Statement"] == second["Statement"], "and also later"
+    assert then("thumbnails", second) == first
 
 
 def test_allowed_buckets_are_in_the_policy() -> None:
