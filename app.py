@@ -20,7 +20,7 @@ from chalicelib.usecases.workflow import follow_workflow, start_workflow
 from chalicelib.wiring import call, deferral, halftone, outlets, workflows
 
 app = Chalice(app_name="halftone", configure_logs=False)
-app.register_middleware(ConvertToMiddleware(Logger(logger_name="halftone").inject_lambda_context))
+app.register_middleware(ConvertToMiddleware(Logger(service="halftone").inject_lambda_context))
 triggers = settings.triggers()
 answering = problems.answering(app)
 
@@ -32,7 +32,9 @@ class StorageEvent(S3Event):
 
 
 @app.on_s3_event(
-    bucket=triggers.source_bucket, events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
+    bucket=triggers.source_bucket,
+    prefix=triggers.uploads_under,
+    events=["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"],
 )
 def on_upload(event: S3Event) -> dict[str, int]:
     document = event.to_dict()

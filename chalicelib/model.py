@@ -106,11 +106,15 @@ class VariantSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Which keys are originals: under `prefix`, under none of `exclude`, ending in one of `suffixes` (any case)."""
+    """Which keys are originals: under `prefix`, under none of `exclude`, ending in one of `suffixes` (any case).
+
+    With `instructions` the user metadata of an original has a say in its variants.
+    """
 
     prefix: str = ""
     exclude: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp")
+    instructions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

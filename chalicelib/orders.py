@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.model import Extra, Fit, ResizeOrder, VariantSpec
-from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, needs_box, output_format
+from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, lacks_side, output_format
 from chalicelib.webhooks import policy
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -122,20 +122,19 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
     if request.dest_bucket or request.dest_key:
         place = f"{request.dest_bucket or ''}/{request.dest_key or ''}"
         name += f"-to-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
-    fit = request.fit or Fit.INSIDE
-    if needs_box(fit) and (request.width is None or request.height is None):
-        missing = "width" if request.width is None else "height"
-        raise InvalidRequest(f"{missing}: expected a number, because fit {fit} needs both sides", field=missing)
     output = output_format(request.format or "same")
-    return VariantSpec(
+    spec = VariantSpec(
         name=name,
         width=request.width,
         height=request.height,
-        fit=fit,
+        fit=request.fit or Fit.INSIDE,
         format=output,
         quality=request.quality,
         key="{variant}/{key}" if output is None else "{variant}/{key}.{ext}",
     )
+    if missing := lacks_side(spec):
+        raise InvalidRequest(f"{missing}: expected a number, because fit {spec.fit} needs both sides", field=missing)
+    return spec
 
 
 def _named(error: msgspec.ValidationError) -> InvalidRequest:

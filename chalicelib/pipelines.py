@@ -3,14 +3,15 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, UnknownVariant
 from chalicelib.model import (
     Fit,
     Format,
@@ -37,6 +38,7 @@ _SOURCE_FIELDS: dict[str, Any] = {
     "prefix": str,
     "exclude": tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
     "suffixes": tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
+    "instructions": bool,
 }
 _VARIANT_FIELDS: dict[str, Any] = {
     "width": Side,
@@ -63,6 +65,7 @@ _WATERMARK_FIELDS: dict[str, Any] = {
     "scale": Annotated[float, msgspec.Meta(gt=0, le=1)],
 }
 _RESTORE_FIELDS: dict[str, Any] = {"from": str, "to": Annotated[str, msgspec.Meta(min_length=1)]}
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "array": "a list"}
 _KEY_FIELD = re.compile(r"\{(\w*)\}")
 _KEY_FIELDS = frozenset({"key", "path", "name", "stem", "ext", "variant", "image_id"})
 
@@ -108,14 +111,46 @@ def digest(pipeline: Pipeline, limits: Limits) -> str:
     return hashlib.sha256(repr((pipeline, limits)).encode()).hexdigest()[:32]
 
 
-def needs_box(fit: Fit) -> bool:
-    """Tell whether a fit is meaningless without both a width and a height."""
-    return fit is not Fit.INSIDE
+def lacks_side(spec: VariantSpec) -> Literal["width", "height"] | None:
+    """Name the side without which the spec's fit is meaningless; None where it has all that it needs."""
+    if spec.fit is Fit.INSIDE or (spec.width is not None and spec.height is not None):
+        return None
+    return "width" if spec.width is None else "height"
 
 
 def output_format(name: FormatName) -> Format | None:
     """Return the format that a pipeline file or a request names; None for `same`."""
     return None if name == "same" else Format(name)
+
+
+def pick(specs: Iterable[VariantSpec], names: Iterable[str]) -> tuple[VariantSpec, ...]:
+    """Return the specs of these names, in their order, each once; raises UnknownVariant."""
+    named = {spec.name: spec for spec in specs}
+    for name in names:
+        if name not in named:
+            raise UnknownVariant(f"variants: expected names out of {', '.join(named)}, got {name!r}", field="variants")
+    return tuple(named[name] for name in dict.fromkeys(names))
+
+
+def checked(value: object, kind: Any) -> Any:
+    """Return a value as the type that is expected of it, or raise ValueError with what that is and what came."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        expected = f"one of {', '.join(_choices(kind))}" if _choices(kind) else _words(error)
+        raise ValueError(f"expected {expected}, got {value!r}") from None
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return tuple(member.value for member in kind)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _words(error: msgspec.ValidationError) -> str:
+    """Keep of msgspec's sentence ("Expected `int`, got `str`") what it expected, in words."""
+    expected = str(error).removeprefix("Expected ").partition(", got ")[0]
+    return re.sub(r"`(\w+)`", lambda kind: _KINDS.get(kind[1], kind[1]), expected)
 
 
 def is_original(source: Source, key: str) -> bool:
@@ -175,7 +210,7 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
         watermark=None if watermark is None else _watermark(watermark, f"{path}.watermark", folder, problems),
         **checked,
     )
-    if needs_box(spec.fit) and (spec.width is None or spec.height is None):
+    if lacks_side(spec):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
     problems.extend(
         f"{path}.key: unknown field {{{field}}}, expected one of {', '.join(sorted(_KEY_FIELDS))}"
@@ -230,9 +265,9 @@ def _fields(table: object, types: Mapping[str, Any], path: str, problems: list[s
 
 def _converted(value: object, kind: Any, path: str, problems: list[str]) -> Any:
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        problems.append(f"{path}: {error}, got {value!r}")
+        return checked(value, kind)
+    except ValueError as error:
+        problems.append(f"{path}: {error}")
         return None
 
 

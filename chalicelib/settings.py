@@ -1,6 +1,7 @@
 """The stage's environment, checked all at once; no other module reads it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,10 +53,12 @@ class Settings:
 class Triggers:
     """What has to be known when `app.py` is imported: where its event handlers listen.
 
-    `guarded_bucket` is the destination bucket if the pipeline restores originals, and None if it does not.
+    `uploads_under` is how the keys of uploads begin that are worth an invocation, None is any key. `guarded_bucket` is
+    the destination bucket if the pipeline restores originals, and None if it does not.
     """
 
     source_bucket: str
+    uploads_under: str | None
     completions_topic: str
     guarded_bucket: str | None
 
@@ -68,11 +71,13 @@ def triggers(environ: Mapping[str, str] = os.environ) -> Triggers:
     deploying = environ.get("AWS_CHALICE_CLI_MODE") == "true"
     stage = load(environ) if deploying else None
     name = environ.get("PIPELINE")
-    guarded = bool(name and pipelines.load(name).restore)
+    pipeline = pipelines.load(name) if name else None
+    guarded = bool(pipeline and pipeline.restore)
     if guarded and stage and stage.source_bucket == stage.dest_bucket:
         raise SettingsError(f"DEST_BUCKET: expected another bucket than SOURCE_BUCKET, as pipeline {name} restores")
     return Triggers(
         source_bucket=environ.get("SOURCE_BUCKET", "unset"),
+        uploads_under=_filterable(pipeline.source.prefix) if pipeline else None,
         completions_topic=environ.get("COMPLETIONS_TOPIC_ARN", "unset"),
         guarded_bucket=environ.get("DEST_BUCKET", "unset") if guarded else None,
     )
@@ -101,7 +106,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     topic = required("COMPLETIONS_TOPIC_ARN", "the ARN of the SNS topic that completions are published to")
     if topic and not topic.startswith("arn:"):
         problems.append(f"COMPLETIONS_TOPIC_ARN: expected an ARN (arn:aws:sns:...), got {topic!r}")
-    workflow = required("WORKFLOW_ARN", "the ARN of the state machine that workflows run on")
+    workflow = environ.get("WORKFLOW_ARN", "")
     if workflow and ":stateMachine:" not in workflow:
         problems.append(f"WORKFLOW_ARN: expected an ARN (arn:aws:states:...:stateMachine:...), got {workflow!r}")
     limits = Limits(
@@ -173,6 +178,20 @@ def _subscriptions(environ: Mapping[str, str], problems: list[str]) -> tuple[Sub
             problems.append(f"NOTIFY: number {number}: expected each address once, got {subscription.endpoint} again")
         found[subscription.endpoint] = subscription
     return tuple(found.values())
+
+
+def _filterable(prefix: str) -> str | None:
+    """Return as much of a prefix as S3 takes into a notification's filter as it stands; None where that is nothing.
+
+    Other characters would have to be encoded there (S3 User Guide, "Configuring event notifications using object key
+    name filtering"). A shorter prefix only lets more events through, and the function knows its originals by their
+    whole key.
+
+    >>> _filterable("albums/J\u00fcrgen/")
+    'albums/J'
+    """
+    safe = re.match(r"[A-Za-z0-9/!_.'()-]*", prefix)
+    return safe[0] or None if safe else None
 
 
 def _names(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
-from chalicelib.errors import TimeIsUp
+from chalicelib.errors import TimeIsUp, WorkflowsUnavailable
 from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
 
@@ -57,8 +57,11 @@ def deferral() -> LambdaDeferral:
 
 @cache
 def workflows() -> StepFunctions:
-    """Wire the state machine; raises SettingsError with all problems."""
-    return StepFunctions(settings.load().workflow_arn)
+    """Wire the state machine; raises SettingsError with all problems, and WorkflowsUnavailable where there is none."""
+    stage = settings.load()
+    if not stage.workflow_arn:
+        raise WorkflowsUnavailable("this stage has no state machine: WORKFLOW_ARN is not set")
+    return StepFunctions(stage.workflow_arn)
 
 
 def call(context: Any, delivery: str | None = None, *, fair_share: float = 0.9) -> Call:

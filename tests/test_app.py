@@ -315,3 +315,11 @@ def test_the_steps_of_the_chain_are_handed_from_function_to_function(client, sta
     result = client.lambda_.invoke("chain_notify", json.loads(json.dumps(stored))).payload
     assert (result["status"], result["image_id"], len(result["variants"])) == ("SUCCESS", PHOTO, 3)
     assert [completion.image_id for completion in stage.completions()] == [PHOTO]
+
+
+def test_a_stage_without_a_state_machine_says_so(client, monkeypatch):
+    monkeypatch.delenv("WORKFLOW_ARN")
+    halftone_app.workflows.cache_clear()
+    task = {"bucket": "originals", "key": "photo.jpg"}
+    refused = client.http.post("/workflows", body=json.dumps(task).encode())
+    assert (refused.status_code, refused.json_body["code"]) == (503, "workflows_unavailable")

@@ -33,16 +33,17 @@ def restoring(stage, monkeypatch, tmp_path):  # noqa: ARG001 - the world that th
 
 
 def sources(app):
-    return {source.name: (source.bucket, source.events) for source in app.event_sources if hasattr(source, "bucket")}
+    listening = (source for source in app.event_sources if hasattr(source, "bucket"))
+    return {source.name: (source.bucket, source.prefix, source.events) for source in listening}
 
 
 def test_the_destination_bucket_is_listened_to_only_when_the_pipeline_restores(stage, restoring, monkeypatch):  # noqa: ARG001
     uploads = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
     assert sources(restoring) == {
-        "on_upload": ("originals", uploads),
-        "on_destination": ("variants", ["s3:ObjectCreated:*"]),
+        "on_upload": ("originals", "in/", uploads),
+        "on_destination": ("variants", None, ["s3:ObjectCreated:*"]),
     }
-    assert sources(imported(monkeypatch, "default")) == {"on_upload": ("originals", uploads)}
+    assert sources(imported(monkeypatch, "default")) == {"on_upload": ("originals", None, uploads)}
 
 
 def test_a_manual_upload_brings_the_original_back(stage, restoring):

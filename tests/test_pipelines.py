@@ -35,6 +35,46 @@ def test_every_shipped_pipeline_loads():
         assert pipelines.load(file.stem).variants
 
 
+def test_the_recipes_are_what_they_replace():
+    made = {
+        file.stem: [
+            (spec.width, spec.height, spec.fit, spec.enlarge, spec.format, spec.bucket, spec.key)
+            for spec in pipelines.load(file.stem).variants
+        ]
+        for file in pipelines.PIPELINES.glob("*.toml")
+    }
+    del made["default"]
+    assert made == {
+        "metadata_sized": [(300, 300, Fit.FILL, True, None, "destination", "{name}")],
+        "catalogued": [(200, 200, Fit.COVER, True, Format.PNG, "destination", "resized-{key}")],
+        "thumbnails": [(128, 128, Fit.INSIDE, False, None, "source", "thumbnails/{key}")],
+        "transfer": [(800, 600, Fit.INSIDE, False, None, "destination", "resized/{key}")],
+        "workflow": [(128, 128, Fit.INSIDE, False, None, "destination", "{variant}/{key}")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "expected"),
+    [
+        ("metadata_sized", "source-folder/a/b.JPG", True),
+        ("metadata_sized", "source-folder/a.webp", False),
+        ("metadata_sized", "restore-folder/a.jpg", False),
+        ("metadata_sized", "a.jpg", False),
+        ("thumbnails", "a/thumbnails/b.jpg", True),
+        ("thumbnails", "thumbnails/a.jpg", False),
+        ("workflow", "a.jpg", False),
+    ],
+)
+def test_what_the_recipes_take_for_originals(name, key, expected):
+    assert pipelines.is_original(pipelines.load(name).source, key) is expected
+
+
+def test_only_the_recipe_for_it_takes_instructions_and_restores():
+    loaded = [pipelines.load(file.stem) for file in pipelines.PIPELINES.glob("*.toml")]
+    assert [pipeline.name for pipeline in loaded if pipeline.source.instructions] == ["metadata_sized"]
+    assert [pipeline.name for pipeline in loaded if pipeline.restore] == ["metadata_sized"]
+
+
 def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
     (tmp_path / "logo.png").write_bytes(b"picture")
     (tmp_path / "shop.toml").write_text(
@@ -61,7 +101,7 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
 
 
 def test_an_unknown_name_lists_the_ones_there_are():
-    with pytest.raises(pipelines.PipelineError, match="there are default"):
+    with pytest.raises(pipelines.PipelineError, match="there are catalogued, default, "):
         pipelines.load("nonsense")
 
 
@@ -77,6 +117,7 @@ def test_every_problem_is_listed_with_its_place():
         [extra]
         [source]
         suffix = ".jpg"
+        instructions = "yes"
         [variants.small]
         width = 0
         height = "10"
@@ -93,6 +134,7 @@ def test_every_problem_is_listed_with_its_place():
     assert [line.partition(": ")[0] for line in found] == [
         "extra",
         "source.suffix",
+        "source.instructions",
         "variants.small.colour",
         "variants.small.width",
         "variants.small.height",
@@ -102,7 +144,9 @@ def test_every_problem_is_listed_with_its_place():
         "variants.small.key",
         "variants.box",
     ]
-    assert "got 101" in found[6]
+    assert found[2] == "source.instructions: expected true or false, got 'yes'"
+    assert found[6] == "variants.small.fit: expected one of inside, outside, cover, contain, fill, got 'crop'"
+    assert found[7] == "variants.small.quality: expected a whole number <= 100, got 101"
     assert "needs both width and height" in found[-1]
 
 

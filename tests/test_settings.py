@@ -138,6 +138,26 @@ def test_the_destination_bucket_is_guarded_when_the_pipeline_restores(restoring)
     assert settings.triggers(NAMES).guarded_bucket is None
 
 
+@pytest.mark.parametrize(
+    ("prefix", "filtered"),
+    [
+        ("", None),
+        ("uploads/", "uploads/"),
+        ("a/b-c_d.e!(f)'g/", "a/b-c_d.e!(f)'g/"),
+        ("my photos/", "my"),
+        ("albums/J\u00fcrgen/", "albums/J"),
+        ("50%/", "50"),
+        ("*", None),
+        ("a+b/", "a"),
+    ],
+)
+def test_s3_filters_uploads_as_far_as_the_prefix_needs_no_encoding(tmp_path, prefix, filtered):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[source]\nprefix = "{prefix}"\n[variants.small]\nwidth = 1\n')
+    assert settings.triggers(NAMES | {"PIPELINE": str(path)}).uploads_under == filtered
+    assert settings.triggers(NAMES).uploads_under is None
+
+
 def test_a_pipeline_that_restores_is_not_deployed_into_one_bucket(restoring):
     deploying = NAMES | restoring | {"AWS_CHALICE_CLI_MODE": "true"}
     assert settings.triggers(deploying).guarded_bucket == "variants"

@@ -29,6 +29,9 @@ PALETTE_QUALITY = 99
 
 MAX_SIDE = {Format.JPEG: 65_535, Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.AVIF: 16_384, Format.GIF: 65_535}
 
+MAX_PIXELS = {Format.AVIF: 40_000_000}
+"""Where a format's encoder takes more memory for them than a function has: libavif 32 bytes each, of 1,769 MB."""
+
 LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.AVIF})
 """The formats that `lossless` means something to."""
 

@@ -125,9 +125,10 @@ def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limit
     if side > most:
         raise InvalidRequest(f"{field}: variant {spec.name!r} would have {side} pixels: at most {most}", field=field)
     pixels = canvas.width * canvas.height * frames
-    if pixels > limits.max_pixels:
+    most = min(limits.max_pixels, encode.MAX_PIXELS.get(target, limits.max_pixels))
+    if pixels > most:
         raise InvalidRequest(
-            f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {limits.max_pixels:,}", field="width"
+            f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {most:,}", field="width"
         )
 
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from chalicelib.errors import DeadlineExceeded, NotFound, PermanentError, TimeIsUp
+from chalicelib.errors import DeadlineExceeded, InvalidRequest, NotFound, PermanentError, TimeIsUp
+from chalicelib.instructions import instructed
 from chalicelib.model import Extra, Failure, Record, Rendering, Status, Variant
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (
@@ -88,16 +89,15 @@ def begin(
 ) -> tuple[Entry, Outcome]:
     """Claim an image, and say what its object comes to; nothing is written yet but the claim. Raises likewise."""
     started = time.perf_counter()
-    wanted = tuple(Extra(spec=spec) for spec in halftone.pipeline.variants)
     entry = halftone.catalogue.claim(
         _begun(image, halftone, original),
         grounds,
         worker=call.worker,
-        places=possible_places(wanted, image, halftone),
+        places=_claimed(original, image, halftone),
     )
     extras = _extras(entry, original, image, halftone)
     try:
-        rendering, placed, extras = _rendered(original, image, wanted, extras, halftone, call)
+        rendering, placed, extras = _rendered(original, image, _wanted(original, halftone), extras, halftone, call)
     except TimeIsUp:
         if time.perf_counter() - started < call.fair_seconds:
             raise
@@ -201,6 +201,19 @@ def _begun(image: Image, halftone: Halftone, original: StoredObject | None) -> R
         created_at=moment,
         updated_at=moment,
     )
+
+
+def _wanted(original: StoredObject, halftone: Halftone) -> tuple[Extra, ...]:
+    """Return what the pipeline makes of the original, whose metadata may have a say; raises InvalidRequest."""
+    return tuple(Extra(spec=spec) for spec in instructed(halftone.pipeline, original.metadata))
+
+
+def _claimed(original: StoredObject, image: Image, halftone: Halftone) -> set[Location]:
+    """Name every place that the original's variants may go to: none when what its metadata asks for cannot be."""
+    try:
+        return possible_places(_wanted(original, halftone), image, halftone)
+    except InvalidRequest:
+        return set()
 
 
 def _concluded(entry: Entry, outcome: Outcome, halftone: Halftone, call: Call) -> Record:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
@@ -51,7 +51,7 @@ def store(placed: Sequence[Placed], halftone: Halftone) -> tuple[Variant, ...]:
     return tuple(write.result() for write in writes)
 
 
-def possible_places(wanted: Sequence[Extra], image: Image, halftone: Halftone) -> set[Location]:
+def possible_places(wanted: Iterable[Extra], image: Image, halftone: Halftone) -> set[Location]:
     """Return every location that the variants may go to, whatever format the original turns out to have."""
 
     def places(extra: Extra) -> Iterator[Location]:

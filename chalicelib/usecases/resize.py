@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, UnknownVariant
+from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest
+from chalicelib.instructions import instructed
 from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
+from chalicelib.pipelines import pick
 from chalicelib.usecases.align import take_in
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (
@@ -49,7 +51,7 @@ def attempt(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
     `callback_url` is told of that too. Raises what check() raises, NotFound, and InvalidRequest, VariantTooLarge or
     DeadlineExceeded for what is wrong with the order alone: then the record stays as it is.
     """
-    wanted = check(order, halftone)
+    check(order, halftone)
     call = replace(call, callback_url=order.callback_url)
     image = Image(order.bucket, order.key)
     for _ in range(ATTEMPTS):
@@ -59,11 +61,14 @@ def attempt(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
             refuse_variant(original, image)
             try:
                 if entry is not None and _describes(entry, original, halftone):
-                    return _added(entry, original, image, wanted, halftone, call)
+                    return _added(entry, original, image, _wanted(order, original, halftone), halftone, call)
                 if entry is None or not _busy(entry, call):
                     grounds = Since(entry.generation if entry else 0)
                     record = take_in(original, image, grounds, halftone, call)
-                    if record.error or order.extra is None:
+                    if record.error:
+                        return record
+                    if order.extra is None:
+                        _wanted(order, original, halftone)  # raises where the metadata leaves out what is asked for
                         return record
                     continue
             except Overtaken as overtaken:
@@ -73,14 +78,11 @@ def attempt(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
     raise CatalogueUnavailable("too much is happening to this image at once")
 
 
-def check(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
-    """Return the variants that an order wants; nothing is looked at but the order and the stage.
-
-    Raises ForbiddenBucket, UnknownVariant and InvalidRequest.
-    """
+def check(order: ResizeOrder, halftone: Halftone) -> None:
+    """Raise what is wrong with an order by itself: ForbiddenBucket, UnknownVariant, InvalidRequest."""
     _check_buckets(order, halftone)
     _check_callback(order, halftone)
-    return _wanted(order, halftone)
+    _check_names(order, halftone)
 
 
 def refuse_variant(original: StoredObject, image: Image) -> None:
@@ -105,19 +107,20 @@ def _check_callback(order: ResizeOrder, halftone: Halftone) -> None:
         )
 
 
-def _wanted(order: ResizeOrder, halftone: Halftone) -> Sequence[Extra]:
-    named = {spec.name: Extra(spec=spec) for spec in halftone.pipeline.variants}
+def _check_names(order: ResizeOrder, halftone: Halftone) -> None:
+    pick(halftone.pipeline.variants, order.variants or ())
+    if order.extra and order.extra.spec.name in _names(halftone):
+        raise InvalidRequest(
+            f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name", field="variants"
+        )
+
+
+def _wanted(order: ResizeOrder, original: StoredObject, halftone: Halftone) -> Sequence[Extra]:
+    """Return what the order asks for, of what the original's metadata allows; raises InvalidRequest."""
     if order.extra:
-        if order.extra.spec.name in named:
-            raise InvalidRequest(
-                f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name", field="variants"
-            )
         return (order.extra,)
-    wanted = order.variants if order.variants is not None else tuple(named)
-    for name in wanted:
-        if name not in named:
-            raise UnknownVariant(f"variants: expected names out of {', '.join(named)}, got {name!r}", field="variants")
-    return [named[name] for name in dict.fromkeys(wanted)]
+    specs = instructed(halftone.pipeline, original.metadata)
+    return [Extra(spec=spec) for spec in (specs if order.variants is None else pick(specs, order.variants))]
 
 
 def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool:

@@ -211,6 +211,12 @@ def test_a_canvas_is_limited_as_an_original_is():
         )
 
 
+def test_a_format_that_takes_much_memory_is_limited_further():
+    spec = VariantSpec(name="wall", width=8_000, height=6_000, fit=Fit.FILL, enlarge=True, format=Format.AVIF)
+    with pytest.raises(InvalidRequest, match="would have 48,000,000 pixels: at most 40,000,000"):
+        render(source("PNG", "L"), [spec])
+
+
 def test_the_checkpoint_is_asked_between_steps_and_ends_the_job():
     calls = []
 
