@@ -338,7 +338,7 @@ def test_thumbnails(switched_to: Callable[[str], Stage]) -> None:
     event = json.loads(reprocess.event(stage.source, "gone.jpg"))
     event["Records"][0]["s3"]["object"]["sequencer"] = "01"
     assert stage.invoke("on_upload", event) == {"handled": 0, "skipped": 1}
-    (line,) = eventually(lambda: stage.said("on_upload", "Skipped: the object is gone"))
+    (line,) = eventually(lambda: stage.said("on_upload", "Skipped: there is no object gone.jpg"))
     assert line["key"] == "gone.jpg"
     assert stage.item(stage.image_id("gone.jpg")) == {}
 
