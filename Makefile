@@ -58,7 +58,7 @@ check: test-tools ## lint, format, types, import rules, CloudFormation
 	$(BIN)/cfn-lint infra/*.yaml
 
 test: check ## check, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 fuzz: test-tools ## feed damaged pictures to the imaging core
 	$(BIN)/python -m tests.imaging.fuzz $(ARGS)

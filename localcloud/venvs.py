@@ -1,9 +1,12 @@
 """The virtual environments under `.local`: made once, made again when Python or the requirements change."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from localcloud.home import LOCAL, ROOT, LocalCloudError
@@ -28,8 +31,21 @@ def ensure(venv: Path, *requirements: Path) -> bool:
     """Make `venv` hold `requirements` on the Python that runs this; False when it did already.
 
     A stamp in the environment says what it was made with. Another Python means a new environment; other requirements
-    are added to the one that is there.
+    are added to the one that is there. Processes that want the same environment wait for one another.
     """
+    with _alone(venv):
+        return _ensure(venv, requirements)
+
+
+@contextmanager
+def _alone(venv: Path) -> Iterator[None]:
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with venv.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _ensure(venv: Path, requirements: tuple[Path, ...]) -> bool:
     base, stamps = f"{sys.version} {sys.base_prefix}", venv / ".stamps"
     wanted = {path: f"{_digest(path)} {path}" for path in requirements}
     made = stamps.read_text().splitlines() if stamps.exists() else []
@@ -51,7 +67,6 @@ def ensure(venv: Path, *requirements: Path) -> bool:
 
 def _create(venv: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
-    venv.parent.mkdir(parents=True, exist_ok=True)
     _run(
         [sys.executable, "-m", "venv", str(venv)],
         f"{sys.executable} cannot make virtual environments (on Debian and Ubuntu: apt install python3-venv)",
