@@ -168,6 +168,7 @@ class Histories(RuleBasedStateMachine):
         self.owed: dict[str, set[str]] = {key: set() for key in KEYS}
         self.asking: dict[str, str] = {}
         self.known: set[str] = set()
+        self.unsaid: set[str] = set()
         self.patch = pytest.MonkeyPatch()
         for module in (catalogue, storage, topic):
             self.patch.setattr(module, "client", self.world.client)
@@ -307,10 +308,11 @@ class Histories(RuleBasedStateMachine):
                 return
             if not isinstance(error, TransientError | Crash):
                 raise error
-            if self.random.random() < 0.8:
+            if self.random.random() < 0.9:
                 self.executions.append(execution)
             else:
                 self.reprocess = True
+                self.unsaid.add(handed.get("key") or handed["record"]["key"])
 
         work = {"resize": resize_, "store": store, "notify": notify}[execution.step]
         self.world.start(execution.name, work, done, failed)
@@ -368,11 +370,12 @@ class Histories(RuleBasedStateMachine):
                 return
             if not isinstance(error, TransientError | Crash):
                 raise error
-            again = self.random.choice((request.name, f"r{next(self.names)}", ""))  # Lambda tries again, or a client
-            if again:
+            if self.random.random() < 0.9:  # Lambda tries again, or a client
+                again = self.random.choice((request.name, f"r{next(self.names)}"))
                 self.requests.append(replace(request, name=again))
             else:
                 self.reprocess = True
+                self.unsaid.add(request.key)
 
         self.asking[request.name] = self.extra(request)
         self.hear({self.extra(request)}, request.key)
@@ -464,6 +467,8 @@ class Histories(RuleBasedStateMachine):
         states = [self.state(item) for item in self.world.settled if item["key"]["S"] == key]
         said = [(c.status, c.variants, c.error, c.occurred_at) for c in completions]
         assert all(state in states for state in said)
+        if key in self.unsaid:  # nobody repeats a request that was given up, and it may have died before it told
+            return
         if record.status is Status.DELETED:  # to say so once is enough, however often its versions expire
             alive = [moment for status, *_, moment in states if status in {Status.READY, Status.FAILED}]
             deaths = [c.occurred_at for c in completions if c.status is Status.DELETED]
