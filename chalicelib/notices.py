@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from chalicelib.model import Completion, CompletionEvent, Variant
+from chalicelib.model import Completion, CompletionEvent, Status, Variant
 
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters (API reference of Publish); we count UTF-16 units, of which an emoji has two."""
@@ -64,7 +64,10 @@ def _story(completion: Completion) -> Iterator[str]:
         yield ""
     if completion.error:
         yield f"Reason: {_shown(completion.error.message)}"
-        yield "It has no variants, and is not tried again. A better file in its place will be processed anew."
+        if completion.status is Status.READY:
+            yield "That is what somebody asked for besides; the image is as it was."
+        else:
+            yield "It has no variants, and is not tried again. A better file in its place will be processed anew."
         yield ""
     room = LISTING_BYTES
     for number, variant in enumerate(completion.variants):

@@ -27,13 +27,13 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10
 )
 
 
-def completion(event=CompletionEvent.READY, key="a/photo.jpg", variants=(SMALL, SMALL), error=None):
+def completion(event=CompletionEvent.READY, key="a/photo.jpg", variants=(SMALL, SMALL), error=None, status=None):
     return Completion(
         event=event,
         image_id="id",
         bucket="originals",
         key=key,
-        status=Status.READY,
+        status=status or Status(event.value.removeprefix("image.")),
         pipeline="default",
         variants=variants,
         error=error,
@@ -45,6 +45,13 @@ def completion(event=CompletionEvent.READY, key="a/photo.jpg", variants=(SMALL, 
 
 def failed(key="a/photo.jpg", error=BROKEN):
     return completion(CompletionEvent.FAILED, key, variants=(), error=error)
+
+
+def test_the_letter_of_a_refused_order_does_not_call_a_good_image_bad():
+    told = notices.letter(completion(CompletionEvent.FAILED, error=BROKEN, status=Status.READY))
+    assert "the image is as it was" in told
+    assert "It has no variants" not in told
+    assert told.count("s3://variants/") == 2
 
 
 def parts(text):

@@ -5,7 +5,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import Completion, CompletionEvent
+from chalicelib.model import Completion, CompletionEvent, Status
 
 
 class EmfMetrics:
@@ -17,13 +17,13 @@ class EmfMetrics:
     name = "metrics"
 
     def deliver(self, completion: Completion) -> None:
-        if completion.event is CompletionEvent.DELETED:
-            return
-        ready = completion.event is CompletionEvent.READY
+        ready, failed = completion.status is Status.READY, completion.event is CompletionEvent.FAILED
+        if completion.event is CompletionEvent.DELETED or (ready and failed):
+            return  # an order that was refused is no image
         metrics = EphemeralMetrics()
         metrics.add_dimension("pipeline", completion.pipeline)
         metrics.add_metric("Images", MetricUnit.Count, int(ready))
-        metrics.add_metric("Failures", MetricUnit.Count, int(not ready))
+        metrics.add_metric("Failures", MetricUnit.Count, int(failed))
         metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, completion.processing_ms or 0)
         metrics.add_metric("BytesIn", MetricUnit.Bytes, completion.original_bytes or 0)
         metrics.add_metric("BytesOut", MetricUnit.Bytes, sum(variant.bytes for variant in completion.variants))

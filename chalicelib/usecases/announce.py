@@ -30,15 +30,18 @@ def announce(record: Record, halftone: Halftone, call: Call) -> None:
 
 
 def announce_refusal(order: ResizeOrder, failure: Failure, halftone: Halftone) -> None:
-    """Publish that an order failed which left the image as it was; no record says so."""
+    """Publish that an order failed which left the image as it was: with the variants that it has, if it is ready."""
+    identity = image_id(order.bucket, order.key)
+    entry = halftone.catalogue.get(identity)
+    ready = entry is not None and entry.record.status is Status.READY
     completion = Completion(
         event=CompletionEvent.FAILED,
-        image_id=image_id(order.bucket, order.key),
+        image_id=identity,
         bucket=order.bucket,
         key=order.key,
-        status=Status.FAILED,
+        status=Status.READY if ready else Status.FAILED,
         pipeline=halftone.pipeline.name,
-        variants=(),
+        variants=entry.record.variants if entry and ready else (),
         error=failure,
         processing_ms=None,
         original_bytes=None,

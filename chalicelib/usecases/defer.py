@@ -21,15 +21,17 @@ def defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral) -> str:
 
 
 def resize_or_defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral, call: Call) -> Record:
-    """Carry an order out as resize() does; where that fails for the moment, hand it over before the error is raised.
+    """Carry an order out as resize() does; what was begun and fails for the moment is handed over before it raises.
 
-    So what was begun is finished, although the caller may never ask again.
+    So it is finished, although the caller may never ask again.
     """
     try:
         return resize(order, halftone, call)
     except TransientError:
         with suppress(TransientError):
-            deferral.hand_over(order)
+            entry = halftone.catalogue.get(image_id(order.bucket, order.key))
+            if entry and call.worker in entry.claimants:
+                deferral.hand_over(order)
         raise
 
 

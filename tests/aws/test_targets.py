@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import CompletionEvent
+from chalicelib.model import CompletionEvent, Status
 from tests.test_notices import completion
 
 
@@ -34,6 +34,7 @@ def test_a_failure_counts_as_one_and_a_deletion_as_nothing(capsys):
     document = json.loads(capsys.readouterr().out)
     assert (document["Images"], document["Failures"]) == ([0.0], [1.0])
     EmfMetrics().deliver(completion(CompletionEvent.DELETED))
+    EmfMetrics().deliver(completion(CompletionEvent.FAILED, status=Status.READY))  # an order was refused
     assert capsys.readouterr().out == ""
 
 

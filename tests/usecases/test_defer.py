@@ -9,7 +9,7 @@ from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailabl
 from chalicelib.identity import image_id
 from chalicelib.model import CompletionEvent, Status
 from chalicelib.settings import Webhooks
-from chalicelib.usecases.defer import carry_out, defer
+from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
 from chalicelib.usecases.resize import resize
 from tests.conftest import call, picture
 
@@ -101,6 +101,8 @@ def test_what_is_wrong_with_the_order_alone_leaves_a_good_record_as_it_is(stage,
     carry_out(order(width=10, dest_key="taken.jpg"), halftone, call())
     assert stage.record("photo.jpg") == good
     assert said(stage) == [(CompletionEvent.READY, None, None), (CompletionEvent.FAILED, "invalid_request", None)]
+    refusal = stage.completions()[-1]
+    assert (refusal.status, refusal.variants) == (Status.READY, good.variants)
 
 
 def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(stage, halftone):
@@ -110,6 +112,28 @@ def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(
     carry_out(order(), halftone, call())
     assert stage.record("photo.jpg") == good
     assert said(stage)[-1] == (CompletionEvent.FAILED, "not_found", None)
+
+
+def test_what_a_request_began_and_cannot_finish_is_handed_over(stage, halftone, monkeypatch):
+    stage.upload("photo.jpg", picture())
+    later = Deferred()
+
+    def fail(*_args, **_kwargs):
+        raise StorageUnavailable("no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(halftone.storage), "open", fail)
+        with pytest.raises(StorageUnavailable):
+            resize_or_defer(order(), halftone, later, call())
+    assert later.orders == [], "nothing was begun"
+    with monkeypatch.context() as broken:
+        broken.setattr(type(halftone.storage), "put", fail)
+        with pytest.raises(StorageUnavailable):
+            resize_or_defer(order(), halftone, later, call())
+    assert later.orders == [order()]
+    carry_out(order(), halftone, call())
+    assert resize_or_defer(order(), halftone, later, call("another")).status is Status.READY
+    assert later.orders == [order()]
 
 
 def test_a_fault_of_aws_is_raised_and_announced_by_nobody(stage, halftone, monkeypatch):
