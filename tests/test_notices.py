@@ -190,7 +190,7 @@ def test_any_letter_is_bounded_and_each_line_is_ours(key, reason, count):
     )
     letter = notices.letter(told)
     assert len(letter.encode()) < notices.LISTING_BYTES + 10_000
-    begins = ("photo", "small: ", "s3://", "... and", "Reason: ", "It has", "Original: ", "Size: ", "Pipeline: ")
+    begins = ("photo", "small: ", "s3://", "... and", "Reason: ", "That is", "Original: ", "Size: ", "Pipeline: ")
     begins = (*begins, "When: ", "Image id: ")
     _, *lines = letter.splitlines()
     assert all(line.startswith(begins) for line in lines if line)
