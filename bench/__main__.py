@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from bench import cases, chart, node, sources
 from bench.cases import SIDES, Case
 from bench.engines import ENGINES, Engine
-from bench.progress import Progress
 from bench.report import report
 from bench.results import Cell, Results
 from bench.runner import ROOT, Run, allocator_settings, measure, spawns
 from bench.scoring import score
+from infra.progress import Progress
 
 CACHE = ROOT / ".local" / "bench"
 REPEATS = 5
@@ -29,11 +29,10 @@ def main() -> None:
     chosen = _chosen_cases(options)
     engines, modules, notes = _chosen_engines(options.engine)
     environment = allocator_settings()
-    progress = Progress(len(chosen))
-    for case in chosen:
-        progress.advance(f"{case.name}: source")
-        sources.ensure(case)
-    progress.close()
+    with Progress(len(chosen)) as progress:
+        for case in chosen:
+            progress.advance(f"{case.name}: source")
+            sources.ensure(case)
     rounds = 1 if options.quick else 3
     with TemporaryDirectory(dir=CACHE) as folder:
         run = Run(rounds=rounds, repeats=REPEATS, folder=Path(folder), modules=modules, environment=environment)
@@ -83,11 +82,9 @@ def _measured_and_scored(
     chosen: Sequence[Case], engines: Sequence[Engine], run: Run
 ) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     """The cells with their scores, and what failed."""
-    progress = Progress(spawns(chosen, engines, run) + len(chosen) * len(engines))
-    cells, failures = measure(chosen, engines, run, progress.advance)
-    cells = score(cells, chosen, run.folder, progress.advance)
-    progress.close()
-    return cells, failures
+    with Progress(spawns(chosen, engines, run) + len(chosen) * len(engines)) as progress:
+        cells, failures = measure(chosen, engines, run, progress.advance)
+        return score(cells, chosen, run.folder, progress.advance), failures
 
 
 def _about(run: Run) -> dict[str, str]:

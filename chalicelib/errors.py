@@ -47,7 +47,7 @@ class ForbiddenBucket(PermanentError):
 
 
 class NotFound(PermanentError):
-    """There is no such object, version or record."""
+    """There is no such object, version or record, or its bytes are in an archive."""
 
     code = "not_found"
 

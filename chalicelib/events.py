@@ -42,9 +42,9 @@ def storage_changes(event: Mapping[str, Any]) -> list[StorageChange]:
     return list(_changes(event["Records"]))
 
 
-def _changes(records: list[dict[str, Any]]) -> Iterator[StorageChange]:
+def _changes(records: list[Any]) -> Iterator[StorageChange]:
     for record in records:
-        name = str(record.get("eventName", "")).removeprefix("s3:")
+        name = str(record.get("eventName", "")).removeprefix("s3:") if isinstance(record, dict) else ""
         if not name.startswith(("ObjectCreated:", *_REMOVALS)):
             log.warning("Left out an S3 record of another kind", extra={"event_name": name})
             continue

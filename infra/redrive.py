@@ -7,12 +7,15 @@ same delivery. What fails once more comes back into the queue.
 import argparse
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.events import REDRIVEN
@@ -21,6 +24,8 @@ from infra.progress import Progress
 
 WAIT = 2  # seconds to wait for a message: an answer that comes at once may leave some out
 BATCH = 10  # messages at a time, the most that SQS gives
+PROMPT = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+"""For Lambda: a batch is done with before its first message shows again, after the queue's 300 s."""
 
 
 class UnknownMessage(Exception):
@@ -43,7 +48,7 @@ class Failed:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did: how many events went to each function and had failed by each error, and what stays behind.
+    """What a run has done: how many events went to each function and had failed by each error, and what stays behind.
 
     `back` counts those that this run had redriven, and that failed again before it ended.
     """
@@ -62,43 +67,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.redrive", description=__doc__)
     parser.add_argument("--stage", required=True, help="whose failed events: dev, prod, ...")
     options = parser.parse_args()
+    report = Report()
     try:
-        report = redrive(boto3.Session(), options.stage)
+        redrive(boto3.Session(), options.stage, report)
     except (ClientError, BotoCoreError) as error:
         sys.exit(f"redrive of stage {options.stage}: {error}")
-    print(told(report))
+    finally:
+        print(told(report))
     if report.refused or report.back:
         sys.exit(1)
 
 
-def redrive(session: Any, stage: str) -> Report:
-    """Empty the queue of what failed; a message is deleted only after Lambda has taken its event."""
-    sqs, functions = session.client("sqs"), session.client("lambda")
+def redrive(session: Any, stage: str, report: Report) -> None:
+    """Empty the queue of what failed; a message is deleted only after Lambda has taken its event.
+
+    `report` is kept up to date, so that it holds when the run breaks off, too. What stays behind shows again in the
+    queue at the end: sooner, this run would only meet it again.
+    """
+    sqs, functions = session.client("sqs"), session.client("lambda", config=PROMPT)
     queue = sqs.get_queue_url(QueueName=stages.failed_queue(stage))["QueueUrl"]
-    report = Report()
-    seen: set[str] = set()
-    left: list[str] = []
-    with Progress(_waiting(sqs, queue)) as progress:
-        for message in _messages(sqs, queue):
-            try:
-                failed = parsed(message["Body"])
-                if failed.delivery in seen:
-                    report.back += 1
-                    left.append(message["ReceiptHandle"])
-                    continue
-                functions.invoke(FunctionName=failed.function, InvocationType="Event", Payload=failed.again())
-            except (UnknownMessage, ClientError) as error:
-                report.refused.append(f"message {message['MessageId']}: {error}")
-                left.append(message["ReceiptHandle"])
-                continue
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            seen.add(failed.delivery)
-            report.functions[failed.function] += 1
-            report.errors[failed.error] += 1
-            progress.advance(failed.function)
-    for receipt in left:  # so that the next run sees them at once
-        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
-    return report
+    begun = 1000 * time.time()
+    redriven: set[str] = set()
+    receipts: dict[str, str] = {}
+    try:
+        with Progress(_waiting(sqs, queue)) as progress:
+            for message in _messages(sqs, queue):
+                known = message["MessageId"] in receipts
+                receipts[message["MessageId"]] = message["ReceiptHandle"]
+                if known:
+                    continue  # the run takes so long that it shows again
+                try:
+                    failed = parsed(message["Body"])
+                    if failed.delivery in redriven and int(message["Attributes"]["SentTimestamp"]) >= begun:
+                        report.back += 1
+                        continue
+                    functions.invoke(FunctionName=failed.function, InvocationType="Event", Payload=failed.again())
+                    redriven.add(failed.delivery)
+                    report.functions[failed.function] += 1
+                    report.errors[failed.error] += 1
+                    progress.advance(failed.function)
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                    del receipts[message["MessageId"]]
+                except (UnknownMessage, ClientError, BotoCoreError) as error:
+                    report.refused.append(f"message {message['MessageId']}: {error}")
+    finally:
+        for receipt in receipts.values():
+            with suppress(ClientError, BotoCoreError):  # it shows again in its own time
+                sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
 
 
 def parsed(body: str) -> Failed:
@@ -122,7 +137,7 @@ def parsed(body: str) -> Failed:
 
 def told(report: Report) -> str:
     """Put a report into words."""
-    lines = [f"{report.redriven} redriven"] if report.redriven else ["nothing to redrive"]
+    lines = [f"{report.redriven} redriven"] if report.redriven else ["nothing redriven"]
     lines += [f"  {count:5} to {function}" for function, count in report.functions.most_common()]
     lines += [f"  {count:5} had failed with {error}" for error, count in report.errors.most_common()]
     if report.back:
@@ -131,7 +146,8 @@ def told(report: Report) -> str:
 
 
 def _messages(sqs: Any, queue: str) -> Iterator[Any]:
-    while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=BATCH, WaitTimeSeconds=WAIT).get("Messages"):
+    request = {"MaxNumberOfMessages": BATCH, "WaitTimeSeconds": WAIT, "AttributeNames": ["SentTimestamp"]}
+    while found := sqs.receive_message(QueueUrl=queue, **request).get("Messages"):
         yield from found
 
 

@@ -1,11 +1,13 @@
 """`python -m infra.reprocess --stage X`: have every original of a stage looked at again, after its pipeline changed.
 
-What today's pipeline has made already stays as it is. The functions do the work, in their own time.
+And every record whose original is gone, or is one no longer. What today's pipeline has made already stays as it is. The
+functions do the work, in their own time.
 """
 
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,56 +17,102 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import pipelines
+from chalicelib.model import Status
 from infra import stage as stages
 from infra.progress import Progress
 
 THREADS = 8  # events on their way to Lambda at a time
+BATCH = 1000  # events that are put in line at a time
+
+Outcome = Counter[str]
+"""How many events were sent, for what; and how many were not, and why."""
+
+ORIGINAL, OTHER, GONE = "of originals", "of other objects", "of records without an object"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.reprocess", description=__doc__)
     parser.add_argument("--stage", required=True, help="whose originals: dev, prod, ...")
     options = parser.parse_args()
+    sent, failed = Outcome(), Outcome()
     try:
-        count = reprocess(boto3.Session(), options.stage)
-    except (ClientError, BotoCoreError) as error:
+        reprocess(boto3.Session(), options.stage, sent, failed)
+    except (ClientError, BotoCoreError, pipelines.PipelineError) as error:
         sys.exit(f"reprocess of stage {options.stage}: {error}")
-    print(f"{count:,} originals are being looked at; what fails can be redriven: make redrive STAGE={options.stage}")
+    finally:
+        print(told(sent, failed, options.stage))
+    if failed:
+        sys.exit(1)
 
 
-def reprocess(session: Any, stage: str) -> int:
-    """Send an event for every object of the source bucket, and return how many there were.
+def reprocess(session: Any, stage: str, sent: Outcome, failed: Outcome) -> None:
+    """Send an event for every object of the source bucket, and for every record without one; each key once.
 
-    The bucket is listed twice, so that the bar knows where it ends: a call for each thousand objects.
+    One that Lambda does not take is no reason to leave out the others. `sent` and `failed` are kept up to date, so that
+    they hold when the run breaks off, too.
     """
-    s3, functions = session.client("s3"), session.client("lambda", config=Config(max_pool_connections=THREADS))
+    functions = session.client("lambda", config=Config(max_pool_connections=THREADS))
     function = f"{stages.APP}-{stage}-on_upload"
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    bucket = variables["SOURCE_BUCKET"]
+    bucket, source = variables["SOURCE_BUCKET"], pipelines.load(variables["PIPELINE"]).source
+    keys = {key: ORIGINAL if pipelines.is_original(source, key) else OTHER for key in _listed(session, bucket)}
+    for key in _recorded(session, variables["IMAGES_TABLE"], bucket):
+        keys.setdefault(key, GONE)
 
-    def send(key: str) -> str:
-        functions.invoke(FunctionName=function, InvocationType="Event", Payload=event(bucket, key))
-        return key
+    def send(key: str) -> str | None:
+        payload = event(bucket, key, gone=keys[key] == GONE)
+        try:
+            functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+        except (ClientError, BotoCoreError) as error:
+            return str(error)
+        return None
 
-    count = 0
-    total = sum(len(keys) for keys in _pages(s3, bucket))
-    with Progress(total) as progress, ThreadPoolExecutor(THREADS) as pool:
-        for keys in _pages(s3, bucket):
-            for key in pool.map(send, keys):
+    waiting = list(keys)
+    with Progress(len(keys)) as progress, ThreadPoolExecutor(THREADS) as pool:
+        for batch in (waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)):
+            for key, error in zip(batch, pool.map(send, batch), strict=True):
+                if error is None:
+                    sent[keys[key]] += 1
+                else:
+                    failed[error] += 1
                 progress.advance(key)
-                count += 1
-    return count
 
 
-def event(bucket: str, key: str) -> bytes:
-    """Return S3's event for an upload, but without a sequencer: the app looks at the object as it is now."""
+def event(bucket: str, key: str, *, gone: bool = False) -> bytes:
+    """Return S3's event for an upload or a deletion, without a sequencer: the app looks at the object as it is now."""
     item = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
-    return json.dumps({"Records": [{"eventName": "ObjectCreated:Reprocess", "s3": item}]}).encode()
+    name = "ObjectRemoved:Reprocess" if gone else "ObjectCreated:Reprocess"
+    return json.dumps({"Records": [{"eventName": name, "s3": item}]}).encode()
 
 
-def _pages(s3: Any, bucket: str) -> Iterator[list[str]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        yield [item["Key"] for item in page.get("Contents", [])]
+def told(sent: Outcome, failed: Outcome, stage: str) -> str:
+    """Put into words what a run has done."""
+    lines = [f"{sent.total():,} events sent; what fails of them can be redriven: make redrive STAGE={stage}"]
+    lines += [f"  {count:7,} {what}" for what, count in sent.most_common()]
+    if failed:
+        lines.append(f"{failed.total():,} not sent; run it again, those that are done are left alone")
+        lines += [f"  {count:7,} {error}" for error, count in failed.most_common()]
+    return "\n".join(lines)
+
+
+def _listed(session: Any, bucket: str) -> Iterator[str]:
+    for page in session.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        yield from (item["Key"] for item in page.get("Contents", []))
+
+
+def _recorded(session: Any, table: str, bucket: str) -> Iterator[str]:
+    """Read the keys of the bucket that have a record, but for those that it calls deleted."""
+    pages = session.client("dynamodb").get_paginator("scan")
+    request = {
+        "TableName": table,
+        "ProjectionExpression": "#key",
+        "FilterExpression": "#bucket = :bucket AND #status <> :deleted",
+        "ExpressionAttributeNames": {f"#{name}": name for name in ("key", "bucket", "status")},
+        "ExpressionAttributeValues": {":bucket": {"S": bucket}, ":deleted": {"S": Status.DELETED.value}},
+    }
+    for page in pages.paginate(**request):
+        yield from (item["key"]["S"] for item in page["Items"])
 
 
 if __name__ == "__main__":

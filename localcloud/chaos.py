@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 
 from chalicelib.model import Completion
 from infra.progress import Progress
-from infra.redrive import redrive
+from infra.redrive import Report, redrive
 from localcloud.home import STAGE
 from localcloud.invariant import violations
 from localcloud.stage import PAUSE, Stage, here
@@ -64,9 +64,13 @@ def main() -> None:
     print(f"; {time.monotonic() - started:.0f} s")
     found = list(violations(stage, sorted(played.keys), played.completions))
     if options.outages:
-        found += repeated(played.completions)
+        found += not_once(played)
+        disturbance = "calls refused"
     else:
-        print(f"{len(repeated(played.completions))} announcements came more than once")
+        print(f"{repeated(played)} announcements came more than once")
+        disturbance = "workers killed"
+    if not played.counts[disturbance]:
+        found.append(f"there were no {disturbance}: nothing was tried")
     if found:
         print("\n".join(found[:SHOWN]))
         sys.exit(f"{len(found)} violations, with seed {options.seed}")
@@ -136,21 +140,29 @@ def upload(stage: Stage, key: str, picture: bytes, played: Played) -> None:
 
 def come_to_rest(stage: Stage, played: Played) -> None:
     """Redrive what Lambda gave up on, until there is no more of it, and receive what was announced."""
-    while (report := redrive(stage.session, STAGE)).redriven:
-        played.counts["events redriven"] += report.redriven
+    while redriven := _redriven(stage):
+        played.counts["events redriven"] += redriven
         stage.rest(lambda _: None)
     played.completions += stage.completions()
     played.counts["announcements"] = len(played.completions)
 
 
-def repeated(said: Sequence[Completion]) -> list[str]:
-    """Say which announcements came more than once."""
-    times = Counter((completion.key, completion.status, completion.occurred_at) for completion in said)
-    return [
-        f"{key}: that it is {status} was announced {count} times"
-        for (key, status, _), count in times.items()
-        if count > 1
-    ]
+def _redriven(stage: Stage) -> int:
+    report = Report()
+    redrive(stage.session, STAGE, report)
+    return report.redriven
+
+
+def repeated(played: Played) -> int:
+    """Count the announcements that came more than once."""
+    times = Counter((said.key, said.status, said.occurred_at) for said in played.completions)
+    return sum(count > 1 for count in times.values())
+
+
+def not_once(played: Played) -> list[str]:
+    """Say which keys were not announced once and no more; each of them was uploaded once."""
+    times = Counter(said.key for said in played.completions)
+    return [f"{key}: announced {times[key]} times" for key in sorted(played.keys) if times[key] != 1]
 
 
 @contextmanager
@@ -160,10 +172,10 @@ def killing(stage: Stage, random: Random, played: Played) -> Iterator[None]:
 
     def kill() -> None:
         while not done.wait(random.expovariate(1 / KILL_EVERY)):
-            workers = sorted(stage.workers())
-            if workers:
-                os.kill(random.choice(workers), signal.SIGKILL)
-                played.counts["workers killed"] += 1
+            if workers := sorted(stage.workers()):
+                with suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(random.choice(workers), signal.SIGKILL)
+                    played.counts["workers killed"] += 1
 
     thread = threading.Thread(target=kill)
     thread.start()

@@ -1,13 +1,15 @@
 """What must hold of a stage that has dealt with all its events (`docs/events.md`), looked up in buckets and table."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from hashlib import md5
 from typing import Protocol
 
 from chalicelib.errors import PermanentError
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
-from chalicelib.model import Completion, Pipeline, Record, Status
+from chalicelib.model import Completion, Pipeline, Record, Status, Variant, VariantSpec
 from chalicelib.pipelines import variant_key
 from chalicelib.usecases.ports import Entry, Location
 
@@ -15,20 +17,41 @@ Stored = Mapping[Location, str]
 """Where variants are, and their ETags."""
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What was uploaded; `data` of None says that it was deleted."""
+
+    id: str | None
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a version comes to: `code` is that of the error for which it failed."""
+
+    status: Status
+    variants: Stored
+    code: str | None = None
+
+
 class Seen(Protocol):
-    """A stage as far as it is looked at here."""
+    """A stage as far as it is looked at here; the first of the versions is the latest."""
 
     source: str
     dest: str
     pipeline: Pipeline
 
-    def original(self, key: str) -> bytes | None: ...
+    def versions(self, key: str) -> Sequence[Version]: ...
     def entry(self, key: str) -> Entry | None: ...
     def variants(self) -> Stored: ...
 
 
 def violations(stage: Seen, keys: Iterable[str], said: Sequence[Completion]) -> Iterator[str]:
-    """Say where the stage is not as it must be, a sentence each; `said` is all that was ever announced."""
+    """Say where the stage is not as it must be, a sentence each; `said` is all that was ever announced.
+
+    Which versions were on record for a while cannot be seen from here. What was announced has to be what one of them
+    comes to, as a whole.
+    """
     listed: dict[Location, str] = {}
     for key in keys:
         entry = stage.entry(key)
@@ -36,42 +59,60 @@ def violations(stage: Seen, keys: Iterable[str], said: Sequence[Completion]) -> 
             yield f"{key}: there is no record"
             continue
         record = entry.record
-        listed |= _listed(record)
-        yield from (f"{key}: {what}" for what in _wrong(stage, key, record))
+        listed |= _listed(record.variants)
+        versions = stage.versions(key)
+        results = [_result(stage, key, version.data) for version in versions]
+        yield from (f"{key}: {what}" for what in _wrong(record, versions[0], results[0]))
         own = [completion for completion in said if completion.key == key]
         if not _announced(record, own):
             yield f"{key}: that it is {record.status} was never announced"
+        for completion in own:
+            if _said(completion) not in results:
+                yield f"{key}: {_said(completion)} was announced, and comes of no version"
     stored = stage.variants()
     for place in sorted(stored.keys() | listed.keys()):
         if stored.get(place) != listed.get(place):
             yield f"{place[1]}: stored is {stored.get(place)}, on record {listed.get(place)}"
 
 
-def _wrong(stage: Seen, key: str, record: Record) -> Iterator[str]:
-    """Compare a record with what its original, as it is now, has to become: rendered again, here."""
-    data = stage.original(key)
-    status, expected = _expected(stage, key, data)
-    if record.status is not status:
-        yield f"it is {record.status} and has to be {status}"
-    if data is not None and record.etag != _etag(data):
-        yield f"the record is of version {record.etag}, and the original is {_etag(data)}"
-    if record.status is status and _listed(record) != expected:
-        yield f"its variants are {_listed(record)} and have to be {expected}"
+def _wrong(record: Record, latest: Version, result: Result) -> Iterator[str]:
+    """Compare a record with what its original, as it is now, has to become."""
+    if record.status is not result.status:
+        yield f"it is {record.status} and has to be {result.status}"
+        return
+    if latest.data is not None and (record.etag, record.version_id) != (_etag(latest.data), latest.id):
+        yield (
+            f"the record is of version {record.version_id}, {record.etag}, "
+            f"and the original is {latest.id}, {_etag(latest.data)}"
+        )
+    if _code(record) != result.code:
+        yield f"its error is {_code(record)} and has to be {result.code}"
+    if _listed(record.variants) != result.variants:
+        yield f"its variants are {_listed(record.variants)} and have to be {result.variants}"
 
 
-def _expected(stage: Seen, key: str, data: bytes | None) -> tuple[Status, Stored]:
+def _result(stage: Seen, key: str, data: bytes | None) -> Result:
+    """Say what a version has to become: rendered again, here."""
     if data is None:
-        return Status.DELETED, {}
+        return Result(Status.DELETED, {})
     try:
-        rendering = render(data, stage.pipeline.variants)
-    except PermanentError:
-        return Status.FAILED, {}
+        made = _rendered(data, stage.pipeline.variants)
+    except PermanentError as error:
+        return Result(Status.FAILED, {}, error.code)
     identity = image_id(stage.source, key)
-    extensions = [made.format.value.replace("jpeg", "jpg") for made in rendering.variants]
-    return Status.READY, {
-        (stage.dest, variant_key(made.spec, key, image_id=identity, extension=extension)): _etag(made.data)
-        for made, extension in zip(rendering.variants, extensions, strict=True)
+    variants = {
+        (stage.dest, variant_key(spec, key, image_id=identity, extension=extension)): etag
+        for spec, extension, etag in made
     }
+    return Result(Status.READY, variants)
+
+
+@cache
+def _rendered(data: bytes, specs: tuple[VariantSpec, ...]) -> tuple[tuple[VariantSpec, str, str], ...]:
+    """Return the extension and the ETag of each variant."""
+    return tuple(
+        (made.spec, made.format.value.replace("jpeg", "jpg"), _etag(made.data)) for made in render(data, specs).variants
+    )
 
 
 def _announced(record: Record, said: Sequence[Completion]) -> bool:
@@ -82,8 +123,16 @@ def _announced(record: Record, said: Sequence[Completion]) -> bool:
     return (record.status, record.variants, record.error) in states
 
 
-def _listed(record: Record) -> dict[Location, str]:
-    return {(variant.bucket, variant.key): variant.etag for variant in record.variants}
+def _said(completion: Completion) -> Result:
+    return Result(completion.status, _listed(completion.variants), _code(completion))
+
+
+def _code(told: Record | Completion) -> str | None:
+    return told.error.code if told.error else None
+
+
+def _listed(variants: Iterable[Variant]) -> dict[Location, str]:
+    return {(variant.bucket, variant.key): variant.etag for variant in variants}
 
 
 def _etag(data: bytes) -> str:

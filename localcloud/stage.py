@@ -19,6 +19,7 @@ from chalicelib.model import Completion
 from chalicelib.usecases.ports import Entry
 from infra.stage import APP
 from localcloud.home import STAGE
+from localcloud.invariant import Version
 
 THREADS = 8
 ON_UPLOAD = f"{APP}-{STAGE}-on_upload"
@@ -54,13 +55,12 @@ class Stage:
         ]
         self.s3.put_bucket_notification_configuration(Bucket=self.source, NotificationConfiguration=told)
 
-    def original(self, key: str) -> bytes | None:
-        """Read an original as it is now."""
-        try:
-            data: bytes = self.s3.get_object(Bucket=self.source, Key=key)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        return data
+    def versions(self, key: str) -> list[Version]:
+        """Read what an original is and ever was, the latest first."""
+        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.source, Prefix=key)
+        found = [item for page in pages for part in ("Versions", "DeleteMarkers") for item in page.get(part, [])]
+        own = sorted((item for item in found if item["Key"] == key), key=lambda item: not item["IsLatest"])
+        return [Version(id=item["VersionId"], data=self._data(item) if "ETag" in item else None) for item in own]
 
     def entry(self, key: str) -> Entry | None:
         return self._catalogue.get(image_id(self.source, key))
@@ -115,6 +115,11 @@ class Stage:
         listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
         lines = [line.split(maxsplit=1) for line in listed.stdout.splitlines() if mark in line]
         return {int(pid): args.partition(mark)[2].rpartition("/")[0].rpartition("-")[0] for pid, args in lines}
+
+    def _data(self, version: Mapping[str, Any]) -> bytes:
+        answer = self.s3.get_object(Bucket=self.source, Key=version["Key"], VersionId=version["VersionId"])
+        data: bytes = answer["Body"].read()
+        return data
 
     def _queue(self, name: str) -> str:
         url: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]

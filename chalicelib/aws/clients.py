@@ -21,6 +21,9 @@ _CONFIG = Config(
     user_agent="halftone",  # botocore else puts one together for each call, an eighth of the call's CPU time
 )
 
+_HURRIED = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+"""Of the services that a completion is handed to: on_completion has 10 seconds for it, after the 20 of its patience."""
+
 
 @cache
 def client(service: str) -> Any:
@@ -30,7 +33,8 @@ def client(service: str) -> Any:
     alone checks its parameters, because an empty key would become a request to the bucket; the others' are made of
     typed records, and to check them takes a sixth of a write's CPU time.
     """
-    made = _session().client(service, config=_CONFIG.merge(Config(parameter_validation=service == "s3")))
+    config = _CONFIG.merge(Config(parameter_validation=service == "s3"))
+    made = _session().client(service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config)
     if service == "s3":
         made.meta.events.unregister("before-call.s3", add_expect_header)
     return made

@@ -1,17 +1,21 @@
 """S3."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising
-from chalicelib.errors import NotFound, StorageUnavailable
+from chalicelib.errors import InvalidRequest, NotFound, StorageUnavailable
 from chalicelib.usecases.ports import Location, StoredObject
 
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
+_ARCHIVED = "InvalidObjectState"
+_NEVER_COPIED = frozenset({_ARCHIVED, "InvalidRequest", "KeyTooLongError"})  # InvalidRequest: over 5 GB
+_NO_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # XML 1.0, production 2, Char
 
 
 class S3Storage:
@@ -25,14 +29,19 @@ class S3Storage:
             except ClientError as error:
                 if error_code(error) in _GONE:
                     raise NotFound(f"there is no object {key} in bucket {bucket}") from error
-                raise
+                if error_code(error) != _ARCHIVED:
+                    raise
+                response = client("s3").head_object(Bucket=bucket, Key=key)
+        body = response.get("Body")
 
         @cache
         def read() -> bytes:
+            if body is None:
+                raise NotFound(f"the bytes of {key} in bucket {bucket} are in an archive; restore them first")
             with raising(StorageUnavailable, "S3 stopped in the middle of the object"):
-                return bytes(response["Body"].read())
+                return bytes(body.read())
 
-        with closing(response["Body"]):
+        with closing(body) if body else nullcontext():
             yield StoredObject(
                 etag=response["ETag"].strip('"'),
                 version_id=_version(response.get("VersionId")),
@@ -70,12 +79,18 @@ class S3Storage:
             except ClientError as error:
                 if error_code(error) == "NoSuchKey":
                     raise NotFound(f"there is no object {source[1]} in bucket {source[0]}") from error
+                if error_code(error) in _NEVER_COPIED:
+                    raise InvalidRequest(f"S3 cannot copy {source[1]} to {target[1]}: {error_code(error)}") from error
                 raise
 
     def remove(self, locations: Iterable[Location]) -> None:
         keys = defaultdict(list)
         for bucket, key in sorted(locations):
-            keys[bucket].append({"Key": key})
+            if _NO_XML.search(key):  # a list of several goes to S3 as XML, which has no words for it
+                with raising(StorageUnavailable, "S3 did not remove a variant"):
+                    client("s3").delete_object(Bucket=bucket, Key=key)
+            else:
+                keys[bucket].append({"Key": key})
         for bucket, objects in keys.items():
             with raising(StorageUnavailable, "S3 did not remove variants"):
                 response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})

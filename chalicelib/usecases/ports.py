@@ -58,7 +58,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object of the storage whose bytes are still there: `read` fetches them, the first time."""
+    """An object of the storage whose bytes are still there: `read` fetches them, the first time.
+
+    It raises NotFound for bytes in an archive, of which only the rest can be seen.
+    """
 
     etag: str
     version_id: str | None
@@ -134,7 +137,11 @@ class Storage(Protocol):
         """Write a variant, marked as ours, and return its ETag."""
 
     def copy(self, source: Location, target: Location) -> None:
-        """Copy an object with its content type and metadata, but not its tags; raises NotFound when there is none."""
+        """Copy an object with its content type and metadata, but not its tags.
+
+        Raises NotFound when there is none, and InvalidRequest when it can never be copied: it is too large, the key
+        too long, or its bytes are in an archive.
+        """
 
     def remove(self, locations: Iterable[Location]) -> None:
         """Remove objects; one that is gone already is fine."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from chalicelib.errors import NotFound, TransientError
+from chalicelib.errors import InvalidRequest, NotFound, TransientError
 from chalicelib.model import Restoration, Restore, StorageChange
 from chalicelib.usecases.ports import Halftone
 
@@ -50,6 +50,9 @@ def _restored(change: StorageChange, rule: Restore, halftone: Halftone) -> Resto
     except NotFound:
         log.info("Manual upload, no matching original", extra={"bucket": change.bucket, "key": change.key})
         return Restoration(message="manual upload, no matching original", bucket=change.bucket, key=change.key)
+    except InvalidRequest as error:
+        log.warning("Manual upload, original not restored: %s", error, extra={"bucket": change.bucket})
+        return Restoration(message="manual upload, original cannot be restored", bucket=change.bucket, key=change.key)
     log.info("Manual upload, original restored", extra={"bucket": change.bucket, "key": change.key, "to": copy})
     return Restoration(
         message="manual upload, original restored", bucket=change.bucket, key=change.key, restored_to=copy

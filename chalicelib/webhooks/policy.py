@@ -7,7 +7,7 @@ on SSRF: an allow-list of names first, then a look at every address that a name 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 MAX_URL = 2048
@@ -16,7 +16,11 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
 _UNICAST = IPv6Network("2000::/3")
-_SIX_TO_FOUR = IPv6Network("2002::/16")  # which `is_global` took in before Python 3.11.10 and 3.12.4
+_SPECIAL = (  # what `is_global` takes in, in some Python or in all
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, RFC 7526
+    IPv6Network("2002::/16"),  # 6to4
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def is_public(address: str) -> bool:
     mapped, NAT64 (RFC 6052) and 6to4 lead to wherever that leads, 169.254.169.254 included.
     """
     parsed = ip_address(address)
-    if isinstance(parsed, IPv6Address) and (parsed not in _UNICAST or parsed in _SIX_TO_FOUR):
+    if isinstance(parsed, IPv6Address) and parsed not in _UNICAST:
+        return False
+    if any(parsed in network for network in _SPECIAL):
         return False
     return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)

@@ -7,9 +7,10 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import ip_address
 from threading import Timer
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
@@ -92,7 +93,6 @@ class Webhook:
         """Send a message and return the status of the answer, whose body stays unread."""
         deadline = time.monotonic() + self._route.seconds
         with self._connected(place, deadline) as connected, _ended_by(connected, deadline):
-            connected.do_handshake()
             client = http.client.HTTPConnection(place.host, place.port)
             client.auto_open = 0  # it has its connection, and must never make another one
             client.sock = connected
@@ -104,26 +104,44 @@ class Webhook:
     def _connected(self, place: Endpoint, deadline: float) -> ssl.SSLSocket:
         """Connect to the first address that answers, and to no other than those that were looked at.
 
-        The certificate is that of the host name; a second look-up, which could lead elsewhere, never happens.
+        Each may take half of the time that is left, the last one all of it. A second look-up, which could lead
+        elsewhere, never happens.
         """
         addresses = self._addresses(place, deadline)
         for address in addresses:
+            last = address == addresses[-1]
             try:
-                plain = self._route.connect((address, place.port), _left(deadline))
+                connected = self._secured(address, place, deadline - (0 if last else _left(deadline) / 2))
             except OSError:
-                if address == addresses[-1]:
+                if last:
                     raise
-                continue
-            return self._route.trust().wrap_socket(plain, server_hostname=place.host, do_handshake_on_connect=False)
+            else:
+                connected.settimeout(_left(deadline))
+                return connected
         raise OSError("the host has no address")
 
+    def _secured(self, address: str, place: Endpoint, deadline: float) -> ssl.SSLSocket:
+        """Connect to one address, and see the certificate of the host name."""
+        with ExitStack() as undone:
+            plain = undone.enter_context(self._route.connect((address, place.port), _left(deadline)))
+            unproven = self._route.trust().wrap_socket(plain, server_hostname=place.host, do_handshake_on_connect=False)
+            connected = undone.enter_context(unproven)
+            with _ended_by(connected, deadline):
+                connected.do_handshake()
+            undone.pop_all()
+            return connected
+
     def _addresses(self, place: Endpoint, deadline: float) -> Sequence[str]:
-        """Look the host up, in a thread because a look-up takes no timeout; raises CompletionRefused."""
+        """Look the host up, in a thread because a look-up takes no timeout; raises CompletionRefused.
+
+        The unspecified address (0.0.0.0, ::) is none: with it a resolver says that it keeps the others to itself.
+        """
         pool = ThreadPoolExecutor(max_workers=1)
         try:
-            addresses = pool.submit(self._route.look_up, place.host, place.port).result(_left(deadline))
+            found = pool.submit(self._route.look_up, place.host, place.port).result(_left(deadline))
         finally:
             pool.shutdown(wait=False)
+        addresses = [address for address in found if not ip_address(address).is_unspecified]
         for address in addresses:
             if not policy.is_public(address):
                 raise CompletionRefused(f"{place.host} leads to {address}, which is not on the open internet")

@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ParamValid
 
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import StorageUnavailable
+from chalicelib.usecases.fan_out import PATIENCE
 
 THROTTLED = ClientError({"Error": {"Code": "SlowDown", "Message": "secret words"}}, "GetObject")
 
@@ -54,3 +55,12 @@ def test_what_is_put_is_guarded_by_the_signature():
 def test_times_are_left_as_aws_writes_them():
     client("s3").put_object(Bucket="variants", Key="a.jpg", Body=b"picture")
     assert isinstance(client("s3").head_object(Bucket="variants", Key="a.jpg")["LastModified"], str)
+
+
+@pytest.mark.parametrize("service", ["events", "lambda"])
+@pytest.mark.usefixtures("environment")
+def test_what_completions_are_handed_to_answers_within_the_time_that_is_left(service):
+    config = client(service).meta.config
+    longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+    assert longest < 30 - PATIENCE
+    assert client("s3").meta.config.read_timeout == 20

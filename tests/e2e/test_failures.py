@@ -77,7 +77,7 @@ def test_a_fault_that_lasts_is_kept_and_redriven(
     assert faults.item(image_id)["owner"].split()[0] == record["requestContext"]["requestId"], (
         "and redriven, still the same"
     )
-    assert operate("infra.redrive", home, client) == "nothing to redrive\n"
+    assert operate("infra.redrive", home, client) == "nothing redriven\n"
 
 
 def test_reprocessing_makes_what_is_missing_and_leaves_the_rest(home: Home, client: Client, deployed: Deployed) -> None:

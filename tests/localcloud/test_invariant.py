@@ -10,12 +10,13 @@ import pytest
 from chalicelib import pipelines
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
-from chalicelib.model import Completion, CompletionEvent, Format, Pipeline, Record, Status, Variant
+from chalicelib.model import Completion, CompletionEvent, Failure, Format, Pipeline, Record, Status, Variant
 from chalicelib.usecases.ports import Entry, Location, now
-from localcloud.invariant import violations
+from localcloud.invariant import Version, violations
 from tests.conftest import picture
 
 KEY = "photo.jpg"
+OLDER = Version("1", b"no picture either")
 
 
 def etag(data: bytes) -> str:
@@ -29,14 +30,14 @@ class Seen:
     source: str = "originals"
     dest: str = "variants"
     pipeline: Pipeline = field(default_factory=lambda: pipelines.load("default"))
-    data: bytes | None = field(default_factory=picture)
+    history: list[Version] = field(default_factory=list)
     record: Record | None = None
     stored: dict[Location, str] = field(default_factory=dict)
     said: list[Completion] = field(default_factory=list)
 
-    def original(self, key: str) -> bytes | None:
+    def versions(self, key: str) -> list[Version]:
         assert key == KEY
-        return self.data
+        return self.history
 
     def entry(self, key: str) -> Entry | None:
         assert key == KEY
@@ -49,19 +50,20 @@ class Seen:
         return list(violations(self, [KEY], self.said))
 
 
-def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...]) -> Seen:
-    moment = now()
+def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...], code: str | None = None) -> Seen:
+    moment, error = now(), Failure(code=code, message="why") if code else None
     record = Record(
         image_id=image_id("originals", KEY),
         status=status,
         bucket="originals",
         key=KEY,
         etag=etag(data) if data is not None else None,
-        version_id=None,
+        version_id="2" if data is not None else None,
         pipeline="default",
         created_at=moment,
         updated_at=moment,
         variants=variants,
+        error=error,
     )
     completion = Completion(
         event=CompletionEvent.READY,
@@ -71,13 +73,13 @@ def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...]) -> 
         status=status,
         pipeline="default",
         variants=variants,
-        error=None,
+        error=error,
         processing_ms=None,
         original_bytes=None,
         occurred_at=moment,
     )
     stored = {(variant.bucket, variant.key): variant.etag for variant in variants}
-    return Seen(data=data, record=record, stored=stored, said=[completion])
+    return Seen(history=[Version("2", data), OLDER], record=record, stored=stored, said=[completion])
 
 
 def ready() -> Seen:
@@ -101,7 +103,7 @@ def ready() -> Seen:
 
 def test_what_is_in_order_is_found_so() -> None:
     assert ready().found() == []
-    assert whole(Status.FAILED, b"no picture", ()).found() == []
+    assert whole(Status.FAILED, b"no picture", (), "unsupported_format").found() == []
     assert whole(Status.DELETED, None, ()).found() == []
 
 
@@ -124,11 +126,15 @@ def lose(seen: Seen) -> None:
 
 
 def overwrite(seen: Seen) -> None:
-    seen.data = picture(300, 400)
+    seen.history.insert(0, Version("3", picture(300, 400)))
+
+
+def overwrite_with_the_same(seen: Seen) -> None:
+    seen.history.insert(0, Version("3", picture()))
 
 
 def delete(seen: Seen) -> None:
-    seen.data = None
+    seen.history.insert(0, Version("3", None))
 
 
 def leave_behind(seen: Seen) -> None:
@@ -147,22 +153,49 @@ def say_nothing(seen: Seen) -> None:
     seen.said.clear()
 
 
+def say_more(**changes: Any) -> Callable[[Seen], None]:
+    def change(seen: Seen) -> None:
+        seen.said.append(replace(seen.said[0], **changes))
+
+    return change
+
+
+def say_another_reason(seen: Seen) -> None:
+    other = Failure(code="corrupt_image", message="")
+    seen.said.append(replace(seen.said[0], status=Status.FAILED, variants=(), error=other))
+
+
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
         (lose, "there is no record"),
         (changed(status=Status.PROCESSING), "it is processing and has to be ready"),
-        (changed(etag="older"), "the record is of version older"),
+        (changed(etag="older"), "the record is of version 2, older"),
         (changed(variants=()), "its variants are"),
-        (overwrite, "the record is of version"),
+        (overwrite, "the record is of version 2"),
+        (overwrite_with_the_same, "the record is of version 2"),
         (delete, "it is ready and has to be deleted"),
         (leave_behind, "thumbnail/other.jpg: stored is x, on record None"),
         (miss, "stored is None, on record"),
         (replace_bytes, "stored is stale, on record"),
         (say_nothing, "was never announced"),
+        (say_more(status=Status.DELETED, variants=()), "comes of no version"),
+        (say_more(variants=()), "comes of no version"),
+        (say_another_reason, "comes of no version"),
     ],
 )
 def test_what_is_out_of_order_is_told(harm: Callable[[Seen], None], told: str) -> None:
     seen = ready()
     harm(seen)
     assert any(told in violation for violation in seen.found()), seen.found()
+
+
+def test_what_an_earlier_version_came_to_may_have_been_announced() -> None:
+    seen, failure = ready(), Failure(code="unsupported_format", message="")
+    seen.said.append(replace(seen.said[0], status=Status.FAILED, variants=(), error=failure))
+    assert seen.found() == []
+
+
+def test_a_failure_for_another_reason_is_told() -> None:
+    seen = whole(Status.FAILED, b"no picture", (), "corrupt_image")
+    assert any("its error is corrupt_image and has to be unsupported_format" in what for what in seen.found())

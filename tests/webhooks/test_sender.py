@@ -160,6 +160,15 @@ def test_a_host_that_answers_at_no_address_may_do_so_later(world):
         send(world)
 
 
+def test_an_address_that_is_none_is_left_out(world):
+    world.addresses = ["0.0.0.0", "::", PUBLIC]
+    send(world)
+    assert world.connected == [(PUBLIC, 443)]
+    world.addresses = ["0.0.0.0"]
+    with pytest.raises(CompletionsUnavailable, match="no address"):
+        send(world)
+
+
 def test_a_name_that_does_not_exist_may_do_so_later(world):
     def look_up(_host, _port):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -1,0 +1,119 @@
+import io
+import json
+import sys
+from typing import Any, Self
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from chalicelib import events
+from chalicelib.aws.clients import client
+from infra import reprocess
+from infra.reprocess import GONE, ORIGINAL, OTHER, Outcome
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("key", ["a.jpg", "with space + plus.jpg", "ü/日本.png", "100%.jpg"])
+def test_an_event_to_reprocess_asks_for_the_object_as_it_is(key: str, gone: bool) -> None:  # noqa: FBT001
+    (change,) = events.storage_changes(json.loads(reprocess.event("originals", key, gone=gone)))
+    kind = "removed" if gone else "created"
+    assert (change.kind, change.bucket, change.key, change.sequencer) == (kind, "originals", key, "")
+
+
+class Aws:
+    """A source bucket and a table, each of two pages, and the function behind them; `refusing` keys are not taken."""
+
+    def __init__(self, refusing: tuple[str, ...] = ()) -> None:
+        self.invoked: list[tuple[str, str]] = []
+        self.refusing = refusing
+
+    def client(self, _service: str, **_: Any) -> "Aws":
+        return self
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
+        assert FunctionName == "halftone-dev-on_upload"
+        names = {"SOURCE_BUCKET": "originals", "IMAGES_TABLE": "images", "PIPELINE": "default"}
+        return {"Environment": {"Variables": names}}
+
+    def get_paginator(self, operation: str) -> "Aws":
+        self.operation = operation
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        if self.operation == "scan":
+            assert request["TableName"] == "images"
+            return [{"Items": [{"key": {"S": "a.jpg"}}]}, {"Items": [{"key": {"S": "gone.jpg"}}]}]
+        assert request == {"Bucket": "originals"}
+        return [{"Contents": [{"Key": "a.jpg"}, {"Key": "notes.txt"}]}, {"Contents": [{"Key": "c.jpg"}]}, {}]
+
+    def invoke(self, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
+        assert (FunctionName, InvocationType) == ("halftone-dev-on_upload", "Event")
+        record = json.load(io.BytesIO(Payload))["Records"][0]
+        key = record["s3"]["object"]["key"]
+        if key in self.refusing:
+            raise ReadTimeoutError(endpoint_url="https://lambda")
+        self.invoked.append((key, record["eventName"]))
+
+
+def run(session: Any) -> tuple[Outcome, Outcome]:
+    sent, failed = Outcome(), Outcome()
+    reprocess.reprocess(session, "dev", sent, failed)
+    return sent, failed
+
+
+def test_every_object_and_every_record_is_looked_at_once() -> None:
+    aws = Aws()
+    assert run(aws) == ({ORIGINAL: 2, OTHER: 1, GONE: 1}, {})
+    assert sorted(aws.invoked) == [
+        ("a.jpg", "ObjectCreated:Reprocess"),
+        ("c.jpg", "ObjectCreated:Reprocess"),
+        ("gone.jpg", "ObjectRemoved:Reprocess"),
+        ("notes.txt", "ObjectCreated:Reprocess"),
+    ]
+
+
+def test_one_that_is_not_taken_holds_up_no_other_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("boto3.Session", lambda: Aws(refusing=("a.jpg",)))
+    monkeypatch.setattr(sys, "argv", ["reprocess", "--stage", "dev"])
+    with pytest.raises(SystemExit) as ended:
+        reprocess.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "3 events sent; what fails of them can be redriven: make redrive STAGE=dev",
+        "        1 of other objects",
+        "        1 of originals",
+        "        1 of records without an object",
+        "1 not sent; run it again, those that are done are left alone",
+        '        1 Read timeout on endpoint URL: "https://lambda"',
+    ]
+
+
+class OnlyTable:
+    """A session whose table is real, and whose bucket is empty."""
+
+    def __init__(self, dynamodb: Any) -> None:
+        self.aws, self.dynamodb = Aws(), dynamodb
+
+    def client(self, service: str, **_: Any) -> Any:
+        return {"dynamodb": self.dynamodb, "s3": self}.get(service, self.aws)
+
+    def get_paginator(self, _operation: str) -> Self:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return []
+
+
+def test_of_the_table_only_what_may_have_variants_of_the_source_bucket_is_looked_at(stage: Any) -> None:
+    assert stage.halftone
+    dynamodb = client("dynamodb")
+    for number, (bucket, status) in enumerate(
+        [("originals", "ready"), ("originals", "deleted"), ("other", "ready"), ("originals", "processing")]
+    ):
+        fields = {"image_id": str(number), "bucket": bucket, "key": f"{number}.jpg", "status": status}
+        dynamodb.put_item(TableName="images", Item={name: {"S": value} for name, value in fields.items()})
+    session = OnlyTable(dynamodb)
+    assert run(session) == ({GONE: 2}, {})
+    assert sorted(key for key, _ in session.aws.invoked) == ["0.jpg", "3.jpg"]
