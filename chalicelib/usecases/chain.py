@@ -6,7 +6,7 @@ retries are of one delivery, and so are the steps.
 
 from dataclasses import replace
 
-from chalicelib.errors import CatalogueUnavailable, NotFound
+from chalicelib.errors import CatalogueUnavailable, PermanentError
 from chalicelib.model import Record, ResizeOrder, Status
 from chalicelib.usecases.align import begin, write
 from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since
@@ -28,7 +28,7 @@ def resize_step(order: ResizeOrder, halftone: Halftone, call: Call) -> Entry:
             refuse_variant(original, image)
             grounds = Since(entry.generation if entry else 0)
             claimed, outcome = begin(original, image, grounds, halftone, call)
-    except NotFound:
+    except PermanentError:
         settle(halftone.catalogue.get(image.id), halftone, call)  # an attempt before this one may have claimed
         raise
     except Overtaken as overtaken:

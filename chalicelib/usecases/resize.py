@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest
+from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, PermanentError
 from chalicelib.instructions import instructed
 from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
 from chalicelib.pipelines import pick
@@ -52,8 +52,15 @@ def attempt(order: ResizeOrder, halftone: Halftone, call: Call) -> Record:
     DeadlineExceeded for what is wrong with the order alone: then the record stays as it is.
     """
     check(order, halftone)
-    call = replace(call, callback_url=order.callback_url)
     image = Image(order.bucket, order.key)
+    try:
+        return _attempted(order, image, halftone, replace(call, callback_url=order.callback_url))
+    except PermanentError:
+        settle(halftone.catalogue.get(image.id), halftone, call)  # an attempt before this one may have claimed
+        raise
+
+
+def _attempted(order: ResizeOrder, image: Image, halftone: Halftone, call: Call) -> Record:
     for _ in range(ATTEMPTS):
         call.checkpoint()
         entry = halftone.catalogue.get(image.id)  # before the object, so that the claim tells if it went since

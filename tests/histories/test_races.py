@@ -299,3 +299,19 @@ def test_a_deletion_that_nobody_could_tell_of_is_told_by_the_next(play):
     while play.history.pending:
         play.finish(play.deliver())
     assert play.said()[-1] is Status.DELETED
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_retry_that_finds_its_original_gone_makes_good_for_the_try_before(play, marked):
+    play.history.put(KEY, b"one")
+    play.history.pending.clear()
+    play.history.request(Request("order", KEY, 4))
+    first = play.history.world.workers[-1]
+    play.until(first, "PutObject")
+    play.history.put(KEY, b"two", {"resized": "true"}) if marked else play.history.delete(KEY)
+    play.finish(play.deliver())
+    play.step(first, Fault.TIMEOUT)
+    play.history.requests, play.history.reprocess = [], False
+    play.history.request(Request("order", KEY, 4))
+    play.finish(play.history.world.workers[-1])
+    assert play.variants() == set()
