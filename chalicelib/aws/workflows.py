@@ -61,19 +61,33 @@ def _moment(seconds: str) -> datetime:
 
 
 def _failure(found: Mapping[str, Any]) -> Failure | None:
-    """Say why an execution failed: by the code and the words of an error of ours, or by the name of another."""
-    if found["status"] in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"}:
+    """Say why an execution failed: the code of an error of ours, with its words or its name; of others the name."""
+    status: str = found["status"]
+    if status in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"}:
         return None
-    name = str(found["error"] if found["status"] == "FAILED" else found["status"])
+    name = found.get("error", status) if status == "FAILED" else status
     code = _CODES.get(name)
     if code is None:
         return Failure(code="internal_error", message=name)
-    cause = _caught(found["executionArn"]) if found["cause"] == code else found["cause"]
-    return Failure(code=code, message=msgspec.json.decode(cause, type=dict[str, Any])["errorMessage"])
+    cause = found.get("cause", "")
+    if cause == code:
+        cause = _caught(found["executionArn"])
+    return Failure(code=code, message=_text(cause, "errorMessage") or name)
 
 
 def _caught(arn: str) -> str:
-    """Return the cause of the error that led to the Fail state, which itself says no more than the code."""
+    """Return the cause of the error that led to the Fail state, which itself says no more than the code; or ""."""
     history = client("stepfunctions").get_execution_history(executionArn=arn, reverseOrder=True, maxResults=2)
-    entered = next(event for event in history["events"] if event["type"] == "FailStateEntered")
-    return str(msgspec.json.decode(entered["stateEnteredEventDetails"]["input"])["Cause"])
+    for event in history["events"]:
+        if event["type"] == "FailStateEntered":
+            return _text(event["stateEnteredEventDetails"].get("input", ""), "Cause")
+    return ""
+
+
+def _text(document: str, name: str) -> str:
+    """Return the text that a JSON object has under a name, or "": Step Functions cuts off what is too long for it."""
+    try:
+        text = msgspec.json.decode(document, type=dict[str, Any]).get(name)
+    except (msgspec.DecodeError, UnicodeEncodeError):  # the latter: cut in the middle of a character
+        return ""
+    return text if isinstance(text, str) else ""

@@ -52,10 +52,11 @@ def test_a_run_is_started_with_the_task_as_it_is(states):
     assert UUID(StepFunctions(MACHINE).start(TASK)).version == 4
 
 
-def test_a_run_that_is_under_way(states):
-    described(states, "RUNNING")
+@pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
+def test_a_run_that_is_under_way(states, status):
+    described(states, status)
     found = StepFunctions(MACHINE).find("one")
-    assert (found.execution_id, found.status, found.input) == ("one", "RUNNING", TASK)
+    assert (found.execution_id, found.status, found.input) == ("one", status, TASK)
     assert (found.output, found.error, found.stopped_at) == (None, None, None)
     assert found.started_at == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
 
@@ -79,6 +80,40 @@ def test_an_error_that_was_caught_is_told_in_the_words_of_the_function(states):
 
 
 @pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [{"type": "ExecutionFailed"}, {"type": "TaskStateExited"}],
+        [{"type": "FailStateEntered", "stateEnteredEventDetails": {"name": "Failed"}}],
+        [{"type": "FailStateEntered", "stateEnteredEventDetails": {"name": "Failed", "input": '{"Error": "NotFound"'}}],
+        [{"type": "FailStateEntered", "stateEnteredEventDetails": {"name": "Failed", "input": '{"Cause": "by hand"}'}}],
+    ],
+)
+def test_an_error_that_was_caught_is_told_by_its_name_where_its_words_are_not_to_be_found(states, events):
+    described(states, "FAILED", error="NotFound", cause="not_found", stopDate=STARTED)
+    entered(states, *events)
+    assert StepFunctions(MACHINE).find("one").error == Failure(code="not_found", message="NotFound")
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {},
+        {"cause": "in words"},
+        {"cause": json.dumps(FUNCTION)[:20]},
+        {"cause": "[]"},
+        {"cause": "{}"},
+        {"cause": '{"errorMessage": 3}'},
+        {"cause": "\ud83d"},
+    ],
+)
+def test_an_error_of_ours_without_its_words_is_told_by_its_name(states, ended):
+    described(states, "FAILED", error="StorageUnavailable", stopDate=STARTED, **ended)
+    expected = Failure(code="storage_unavailable", message="StorageUnavailable")
+    assert StepFunctions(MACHINE).find("one").error == expected
+
+
+@pytest.mark.parametrize(
     ("status", "ended", "code", "message"),
     [
         (
@@ -88,6 +123,7 @@ def test_an_error_that_was_caught_is_told_in_the_words_of_the_function(states):
             "S3 did not",
         ),
         ("FAILED", {"error": "Unsuccessful", "cause": "in words"}, "internal_error", "Unsuccessful"),
+        ("FAILED", {}, "internal_error", "FAILED"),
         ("FAILED", {"error": "States.Timeout"}, "internal_error", "States.Timeout"),
         ("FAILED", {"error": "KeyError", "cause": json.dumps(FUNCTION)}, "internal_error", "KeyError"),
         ("TIMED_OUT", {}, "internal_error", "TIMED_OUT"),
