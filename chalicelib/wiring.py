@@ -8,13 +8,12 @@ from typing import Any
 
 from chalicelib import pipelines, settings
 from chalicelib.aws.catalogue import DynamoCatalogue
-from chalicelib.aws.deferral import LambdaDeferral
-from chalicelib.aws.redelivery import LambdaRedelivery
+from chalicelib.aws.functions import LambdaFunction
 from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
-from chalicelib.errors import TimeIsUp, WorkflowsUnavailable
+from chalicelib.errors import CompletionsUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
 
@@ -45,14 +44,14 @@ def outlets() -> Outlets:
     return Outlets(
         targets=(EmfMetrics(), EventBus(stage.event_bus), *(Webhook(url, route) for url in stage.webhooks.urls)),
         webhook=partial(Webhook, route=route),
-        redelivery=LambdaRedelivery(stage.redeliver_function),
+        redelivery=LambdaFunction(stage.redeliver_function, unreachable=CompletionsUnavailable),
     )
 
 
 @cache
-def deferral() -> LambdaDeferral:
+def deferral() -> LambdaFunction:
     """Wire the function that carries out orders nobody waits for; raises SettingsError with all problems."""
-    return LambdaDeferral(settings.load().deferred_function)
+    return LambdaFunction(settings.load().deferred_function, unreachable=WorkflowsUnavailable)
 
 
 @cache
