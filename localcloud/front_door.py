@@ -1,14 +1,16 @@
-"""The cloud's front door, for chaos and load: it counts what the deployed functions call, and can refuse it.
+"""The cloud's front door, for tests, chaos and load: it sees what the deployed functions call, and can refuse it.
 
 `GET /_halftone/calls`     how often the functions have called which operation (`s3:GetObject`)
 `GET /_halftone/refusals`  how many of these calls were refused
+`GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
 """
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
+from urllib.parse import parse_qsl
 
 from ministack import app
 from ministack.core.iam_actions import extract_iam_action
@@ -21,6 +23,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 DOOR = "/_halftone/"
 REFUSAL: Answer = (503, {}, b"")
+NOTICES = 100  # that are kept
 
 
 def open_up() -> None:
@@ -28,6 +31,7 @@ def open_up() -> None:
     dispatch = app._dispatch_service_request  # noqa: SLF001 - the one place that every request to a service passes
     calls: Counter[str] = Counter()
     refused: Counter[str] = Counter()
+    notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
 
     async def dispatch_service_request(
@@ -36,7 +40,13 @@ def open_up() -> None:
         if path.startswith(DOOR):
             if method == "PUT":
                 faults[:] = json.loads(body)
-            told = {"calls": calls, "refusals": refused.total(), "events": under_way(), "faults": faults}
+            told = {
+                "calls": calls,
+                "refusals": refused.total(),
+                "notices": list(notices),
+                "events": under_way(),
+                "faults": faults,
+            }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
         if extract_access_key_id(headers, query) != ACCESS_KEY:
             operation = _operation(method, path, headers, body, query)
@@ -44,6 +54,8 @@ def open_up() -> None:
             if operation.startswith(tuple(faults)):
                 refused[operation] += 1
                 return REFUSAL
+            if operation == "sns:Publish":
+                notices.append(dict(parse_qsl(body.decode())))
         answer: Answer = await dispatch(method, path, headers, body, query, request_id)
         return answer
 

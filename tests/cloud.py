@@ -19,6 +19,9 @@ from localcloud import cloud as clouds
 from localcloud import project, venvs
 from localcloud.home import LOCAL, Home
 
+ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+"""What Step Functions says of an execution that has come to its end."""
+
 PATIENCE = 60.0  # seconds until a wait counts as in vain
 
 
@@ -153,6 +156,18 @@ class Deployed:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers["Content-Type"], json.load(error)
+
+    def run(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Start a workflow over HTTP, and return what the API says of it in the end."""
+        status, _, started = self.request("/workflows", task)
+        assert (status, set(started)) == (202, {"execution_id"})
+
+        def look() -> dict[str, Any] | None:
+            status, _, found = self.request(f"/workflows/{started['execution_id']}")
+            assert (status, found["execution_id"]) == (200, started["execution_id"])
+            return found if found["status"] in ENDED else None
+
+        return eventually(look)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 import pytest
 from PIL import Image, ImageDraw
 
-from chalicelib import notices
-from chalicelib.model import Completion
 from infra import reprocess
 from localcloud import cloud as clouds
 from localcloud import project, venvs
@@ -74,6 +71,12 @@ class Stage(Deployed):
     def door(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.client.cloud.url}/_halftone/{what}") as answer:
             return json.load(answer)
+
+    def notice(self, image_id: str) -> tuple[str, dict[str, str]]:
+        """Return the one message that was published of an image: its subject, and its form for each protocol."""
+        notices = [(notice["Subject"], json.loads(notice["Message"])) for notice in self.door("notices")]
+        (found,) = [notice for notice in notices if json.loads(notice[1]["default"])["image_id"] == image_id]
+        return found
 
     def rest(self) -> None:
         """Wait until no event is under way."""
@@ -366,14 +369,32 @@ def test_transfer(switched_to: Callable[[str], Stage]) -> None:
         # Programs are told by JSON, people in words.
         completion = stage.completion(image_id, "image.ready")
         assert completion["variants"][0]["key"] == f"resized/{key}"
-        envelope = next(envelope for envelope in stage.envelopes if image_id in envelope["Message"])
-        told = msgspec.convert(completion, Completion)
-        assert envelope["Subject"] == notices.subject(told)
-        for words in (notices.letter(told), notices.sms(told)):
-            assert key.rpartition("/")[2] in words
-            assert "{" not in words
-    ((code, _),) = stage.errors(stage.upload("torn.jpg", picture()[:500]))
+        name, (variant,) = key.rpartition("/")[2], completion["variants"]
+        subject, forms = stage.notice(image_id)
+        assert json.loads(forms["default"]) == completion
+        assert subject == forms["sms"] == f"Halftone: {name} is ready, 1 variant"
+        assert forms["email"].splitlines() == [
+            f"{name} is ready, 1 variant.",
+            "",
+            f"resized: {image.width} x {image.height} jpeg, {variant['bytes']:,} bytes",
+            f"s3://{stage.dest}/resized/{key}",
+            "",
+            f"Original: s3://{stage.source}/{key}",
+            f"Size: {completion['original_bytes']:,} bytes",
+            "Pipeline: transfer",
+            f"When: {completion['occurred_at'][:19].replace('T', ' ')} UTC",
+            f"Image id: {image_id}",
+        ]
+    torn = stage.upload("torn.jpg", picture()[:500])
+    ((code, message),) = stage.errors(torn)
     assert code == "corrupt_image"
+    subject, forms = stage.notice(torn)
+    assert subject == forms["sms"] == "Halftone: torn.jpg could not be processed (corrupt_image)"
+    assert forms["email"].splitlines()[:3] == [
+        "torn.jpg could not be processed (corrupt_image).",
+        "",
+        f"Reason: {message}",
+    ]
 
     # What another pipeline made beside the originals goes when the image is processed anew.
     again = stage.upload("wide.jpg", picture(40, 30))
@@ -438,10 +459,11 @@ def test_variants_beside_originals_cause_no_invocation_where_the_pipeline_has_a_
 
 def test_workflow(switched_to: Callable[[str], Stage]) -> None:
     stage = switched_to("workflow")
-    before = stage.door("calls")
+    calls, invocations = stage.door("calls"), stage.invocations("on_upload")
     stage.upload("task.jpg", edged(400, 300))
     stage.rest()
-    assert stage.door("calls") == before, "an upload starts nothing"
+    assert stage.invocations("on_upload") - invocations == 1
+    assert stage.door("calls") == calls, "that looks at the key, and calls nothing"
 
     task = {"bucket": stage.source, "key": "task.jpg", "dest_bucket": stage.dest, "width": 128, "height": 128}
     result = stage.invoke("resize_task", task)
@@ -456,6 +478,12 @@ def test_workflow(switched_to: Callable[[str], Stage]) -> None:
     plain = stage.invoke("resize_task", {"bucket": stage.source, "key": "task.jpg"})
     assert (plain["dest_key"], plain["width"], plain["height"]) == ("thumbnail/task.jpg", 128, 96)
 
+    # The state machine runs the same task: Task, Choice, Succeed or Fail.
+    run = stage.run(task | {"width": 64})
+    assert (run["status"], run["input"], run["error"]) == ("SUCCEEDED", task | {"width": 64}, None)
+    assert (run["output"]["status"], run["output"]["width"], run["output"]["height"]) == ("SUCCESS", 64, 48)
+    assert stage.stored(stage.dest, run["output"]["dest_key"])[1].size == (64, 48)
+
     # Errors have names.
     stage.upload("corrupt.jpg", edged(400, 300)[:500])
     wrong = {
@@ -467,3 +495,5 @@ def test_workflow(switched_to: Callable[[str], Stage]) -> None:
     assert {name: stage.invoke("resize_task", event)["errorType"] for name, event in wrong.items()} == {
         name: name for name in wrong
     }
+    failed = stage.run(wrong["CorruptImage"])
+    assert (failed["status"], failed["output"], failed["error"]["code"]) == ("FAILED", None, "corrupt_image")

@@ -9,13 +9,12 @@ import pytest
 
 from chalicelib.identity import image_id
 from localcloud.home import STAGE
-from tests.cloud import Client, Deployed, eventually
+from tests.cloud import ENDED, Client, Deployed, eventually
 from tests.conftest import picture
 
 pytestmark = pytest.mark.e2e
 
 ACCOUNT = "000000000000"
-ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
 class Machines:
@@ -135,30 +134,15 @@ def test_a_fault_of_aws_is_tried_again(faults: Deployed, machines: Machines) -> 
         assert len(faults.completions(record["image_id"])) == 1
 
 
-def followed(deployed: Deployed, place: str) -> dict[str, Any]:
-    """Poll a workflow until it has ended."""
-
-    def look() -> dict[str, Any] | None:
-        status, _, found = deployed.request(place)
-        assert status == 200, found
-        return found if found["status"] in ENDED else None
-
-    return eventually(look)
-
-
 def test_a_workflow_over_http(deployed: Deployed) -> None:
     task = {**upload(deployed, "http/one.jpg", picture(400, 300)), "width": 100}
-    status, _, started = deployed.request("/workflows", task)
-    assert (status, set(started)) == (202, {"execution_id"})
-    place = f"/workflows/{started['execution_id']}"
-    found = followed(deployed, place)
+    found = deployed.run(task)
     assert (found["status"], found["input"], found["error"]) == ("SUCCEEDED", task, None)
     assert (found["output"]["status"], found["output"]["width"]) == ("SUCCESS", 100)
     assert found["started_at"] <= found["stopped_at"]
     assert found["started_at"].endswith("Z")
 
-    _, _, started = deployed.request("/workflows", task | {"key": "http/missing.jpg"})
-    failed = followed(deployed, f"/workflows/{started['execution_id']}")
+    failed = deployed.run(task | {"key": "http/missing.jpg"})
     assert (failed["status"], failed["output"]) == ("FAILED", None)
     assert failed["error"] == {
         "code": "not_found",

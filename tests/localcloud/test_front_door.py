@@ -1,4 +1,4 @@
-"""What is counted and refused at the cloud's door."""
+"""What is counted, kept and refused at the cloud's door."""
 
 import json
 import urllib.request
@@ -18,6 +18,16 @@ def handler(event, context):
     try:
         bare.put_object(Bucket="reports", Key="refusable", Body=b"")
         bare.head_object(Bucket="reports", Key="refusable")
+    except Exception as error:
+        return str(error)
+"""
+
+PUBLISH = """
+from botocore.config import Config
+bare = boto3.client("sns", config=Config(retries={"total_max_attempts": 1}))
+def handler(event, context):
+    try:
+        bare.publish(**event)
     except Exception as error:
         return str(error)
 """
@@ -50,6 +60,19 @@ def test_only_functions_are_refused_and_only_what_was_said(client: Client, funct
     assert calling.invoke({}) is None
     assert door(client, "refusals") == before + 1
     door(client, "faults", [])
+
+
+def test_what_functions_have_published_is_kept_as_they_wrote_it(client: Client, function: MakeFunction) -> None:
+    topic = client.of("sns").create_topic(Name="noticed")["TopicArn"]
+    told = {"TopicArn": topic, "Subject": "ü & more", "Message": '{"default": "a+b"}', "MessageStructure": "json"}
+    publishing = function("publishing", PUBLISH)
+    client.of("sns").publish(**told)
+    door(client, "faults", ["sns:Publish"])
+    assert "503" in publishing.invoke(told)
+    door(client, "faults", [])
+    assert publishing.invoke(told) is None
+    (notice,) = [notice for notice in door(client, "notices") if notice["TopicArn"] == topic]
+    assert notice.items() >= told.items()
 
 
 def test_events_are_under_way_until_they_are_done(client: Client, function: MakeFunction) -> None:
