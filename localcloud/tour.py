@@ -83,8 +83,12 @@ def suggestions(pipeline: Pipeline, key: str, image_id: str) -> list[str]:
             f"curl -T photo.jpg {curl}$AWS_ENDPOINT_URL/$SOURCE_BUCKET/{prefix}photo.jpg",
         ]
     else:
-        size = '"dest_bucket": "\'$DEST_BUCKET\'", "width": 300, "height": 300'
-        lines.append(f"curl $AWS_ENDPOINT_URL/2015-03-31/functions/{TASK}/invocations -d '{{{sample}, {size}}}'")
+        task = f'{{{sample}, "dest_bucket": "\'$DEST_BUCKET\'", "width": 300, "height": 300}}'
+        lines += [
+            f"curl $AWS_ENDPOINT_URL/2015-03-31/functions/{TASK}/invocations -d '{task}'  # or, by the state machine:",
+            f"RUN=$(curl -s $API_URL/workflows -d '{task}' | cut -d '\"' -f 4)",
+            "curl $API_URL/workflows/$RUN",
+        ]
     if pipeline.restore:
         lines += [
             f"curl -T photo.jpg $AWS_ENDPOINT_URL/$DEST_BUCKET/{name}  # by hand: the original is brought back, as",

@@ -17,7 +17,14 @@ from localcloud.tour import suggestions
                 "$SOURCE_BUCKET/restore-folder/sample.jpg",
             ],
         ),
-        ("workflow", ["functions/halftone-local-resize_task/invocations -d"]),
+        (
+            "workflow",
+            [
+                "functions/halftone-local-resize_task/invocations -d",
+                'RUN=$(curl -s $API_URL/workflows -d \'{"bucket": "\'$SOURCE_BUCKET\'", "key": "sample.jpg", ',
+                "curl $API_URL/workflows/$RUN",
+            ],
+        ),
     ],
 )
 def test_what_is_suggested_fits_the_pipeline(name: str, expected: list[str]) -> None:
