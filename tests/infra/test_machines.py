@@ -26,8 +26,12 @@ LAMBDA = {
 }
 """Step Functions Developer Guide, "Handle Lambda service exceptions"."""
 
-DEAD = {"Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"}
-"""A function that ran out of memory or of time: the same guide, "Handling errors in Step Functions workflows"."""
+DEAD = {"Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "States.Timeout"}
+"""A function that ran out of memory or of time, or was killed: the same guide, "Handling errors in Step Functions
+workflows". The names of `Runtime` are Lambda's own, and take the place of `Lambda.Unknown` in today's runtimes.
+"""
+
+TOO_MUCH = {"ErrorEquals": ["States.DataLimitExceeded"], "Next": "TooMuch"}
 
 PREFIX = "${Functions}"
 
@@ -60,9 +64,17 @@ def test_every_error_that_is_retried_is_a_transient_one_and_none_is_forgotten(ma
 
 
 def test_every_error_that_is_caught_is_a_permanent_one_and_none_is_forgotten(machine) -> None:
-    first = machine["States"][machine["StartAt"]]
-    assert sorted(names(first["Catch"])) == sorted(PERMANENT)
-    assert [clause["Next"] for clause in first["Catch"]] == ["Failed"]
+    caught, *_ = machine["States"][machine["StartAt"]]["Catch"]
+    assert sorted(caught["ErrorEquals"]) == sorted(PERMANENT)
+    assert caught["Next"] == "Failed"
+
+
+def test_a_chain_whose_record_is_too_large_to_be_handed_on_says_so() -> None:
+    """Step Functions hands 256 KiB from state to state."""
+    states = json.loads(deploy.MACHINES["ChainDefinition"].read_text())["States"]
+    handing_on = [state for state in states.values() if state["Type"] == "Task" and "merge" in state["Arguments"]]
+    assert [state["Catch"][-1] for state in handing_on] == [TOO_MUCH, TOO_MUCH]
+    assert (states["TooMuch"]["Type"], states["TooMuch"]["Error"]) == ("Fail", "TooMuch")
 
 
 def test_a_code_is_the_name_of_its_class_in_snake_case() -> None:
