@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import pipelines, settings
 from chalicelib.subscriptions import Subscription
+from infra import roles
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,16 +71,31 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     variables = stages.environment(outputs, {**present, "PIPELINE": name})
     checked = settings.load({**config.get("environment_variables", {}), **variables})
     account = session.client("sts").get_caller_identity()["Account"]
-    rights = home / stages.policy_file(stage)
-    before = json.loads(rights.read_text()) if rights.exists() else {}
-    former = stages.former_folders(before, variables["SOURCE_BUCKET"])
-    policy = stages.policy(stage, session.region_name, account, variables, chosen, former)
-    (home / "config.json").write_text(stages.text(stages.configured(config, stage, variables)))
-    rights.write_text(stages.text(policy))
+    present_policies = read_policies(home / roles.folder(stage))
+    former = roles.former_folders(present_policies, variables["SOURCE_BUCKET"])
+    estate = roles.Estate(stage, session.region_name, account, variables, chosen, former)
+    write_policies(home / roles.folder(stage), roles.policies(estate))
+    configured = stages.configured(config, stage, variables, roles.policy_files(stage))
+    (home / "config.json").write_text(stages.text(configured))
     chalice(project, "deploy", stage)
     queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
     keep_what_fails(session.client("lambda"), _functions(project, stage), queue)
     subscribe(cloudformation, stage, checked.completions_topic_arn, checked.subscriptions)
+
+
+def read_policies(folder: Path) -> dict[str, stages.Json]:
+    """Read the policies of a stage, by kind of function; it may have none yet."""
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+def write_policies(folder: Path, policies: Mapping[str, stages.Json]) -> None:
+    """Make the folder hold these policies and no others."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.json"):
+        if path.stem not in policies:
+            path.unlink()
+    for kind, policy in policies.items():
+        (folder / f"{kind}.json").write_text(stages.text(policy))
 
 
 def subscribe(cloudformation: Any, stage: str, topic_arn: str, named: Iterable[Subscription]) -> None:
@@ -142,7 +158,10 @@ def chalice(project: Path, action: str, stage: str) -> None:
 def apply_stack(
     cloudformation: Any, stage: str, name: str, template: str, parameters: Mapping[str, str]
 ) -> dict[str, str]:
-    """Create or update a stack of the stage, and return its outputs."""
+    """Create or update a stack of the stage, and return its outputs.
+
+    Where there is nothing to update, it is as it has to be, also after another update was rolled back.
+    """
     request = {
         "StackName": name,
         "TemplateBody": template,
@@ -161,6 +180,8 @@ def apply_stack(
         except ClientError as error:
             if NO_CHANGE not in str(error):
                 raise
+            print(f"stack {name}: {existing['StackStatus']}, no change", flush=True)
+            return _outputs(existing)
     stack = _settled(cloudformation, name)
     if stack is None or stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise DeployError(f"stack {name} failed: {_reasons(cloudformation, name)}")

@@ -15,7 +15,8 @@ from localcloud.home import ROOT, STAGE, Home, LocalCloudError
 
 STAGED = ("app.py", "requirements.txt", "chalicelib", "vendor", ".chalice/config.json")
 DEPLOYMENT = tuple(
-    ROOT / "infra" / name for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "deploy.py")
+    ROOT / "infra" / name
+    for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "roles.py", "deploy.py")
 )
 
 

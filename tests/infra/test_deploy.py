@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from infra import deploy
+from infra import deploy, roles
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
@@ -84,6 +85,24 @@ def subscribers(client: Client, topic: str) -> dict[str, dict[str, str]]:
     }
 
 
+def assert_each_role_has_its_policy(client: Client, project: Path) -> None:
+    """See every function have a role of its own, which allows what its file says."""
+    iam = client.of("iam")
+    present = {name for name in leftovers(client) if name.startswith("halftone-gone-")}
+    files = roles.policy_files("gone")
+    handlers = [handler for handler in files if handler != "on_destination"]  # another pipeline has it
+    assert {f"halftone-gone-{handler}" for handler in handlers} <= present
+    for handler in handlers:
+        role = f"halftone-gone-{handler}"
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        expected = json.loads((project / ".chalice" / files[handler]).read_text())
+        assert iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"] == expected
+        function = "halftone-gone" if handler == "api_handler" else role
+        found = client.of("lambda").get_function_configuration(FunctionName=function)["Role"]
+        assert found.rpartition("/")[2] == role
+
+
 def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic: str) -> None:
     """See who was subscribed, name others, deploy again, and see who is subscribed then."""
     client.of("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="hand@example.com")
@@ -131,6 +150,7 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
         assert kept["MaximumRetryAttempts"] == 2
         assert kept["DestinationConfig"]["OnFailure"]["Destination"].endswith(":halftone-gone-failed")
 
+    assert_each_role_has_its_policy(client, project)
     assert_subscriptions_follow(home, client, project, variables["COMPLETIONS_TOPIC_ARN"])
     client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
@@ -167,6 +187,37 @@ def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", str(chalice.with_name("python")))
     with pytest.raises(deploy.DeployError, match="no wheel"):
         deploy.chalice(tmp_path, "deploy", "any")
+
+
+class RestingStack:
+    """CloudFormation with a stack that is as the template says."""
+
+    def __init__(self, status: str, refusal: str) -> None:
+        self.status, self.refusal = status, refusal
+
+    def describe_stacks(self, **_) -> dict[str, Any]:
+        return {"Stacks": [{"StackStatus": self.status, "Outputs": [{"OutputKey": "A", "OutputValue": "1"}]}]}
+
+    def update_stack(self, **_) -> None:
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": self.refusal}}, "UpdateStack")
+
+
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_a_stack_without_changes_is_fine_also_after_an_update_that_was_rolled_back(status: str) -> None:
+    resting = RestingStack(status, "No updates are to be performed.")
+    assert deploy.apply_stack(resting, "any", "halftone-any", "{}", {}) == {"A": "1"}
+    busy = RestingStack(status, "Stack halftone-any is in UPDATE_IN_PROGRESS state and can not be updated.")
+    with pytest.raises(ClientError, match="can not be updated"):
+        deploy.apply_stack(busy, "any", "halftone-any", "{}", {})
+
+
+def test_policies_of_another_pipeline_are_read_and_then_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "policy-any"
+    assert deploy.read_policies(folder) == {}
+    deploy.write_policies(folder, {"images": {"a": 1}, "restore": {"b": 2}})
+    assert deploy.read_policies(folder) == {"images": {"a": 1}, "restore": {"b": 2}}
+    deploy.write_policies(folder, {"images": {"a": 3}})
+    assert deploy.read_policies(folder) == {"images": {"a": 3}}
 
 
 class SlowIam:
