@@ -68,7 +68,7 @@ class FileTooLarge(PermanentError):
 
 
 class ImageTooLarge(PermanentError):
-    """The original has more pixels, over all its frames, than `Limits.max_pixels`."""
+    """The original has more pixels, over all its frames, than `Limits.max_pixels`, or its variants more than fit."""
 
     code = "image_too_large"
 
@@ -143,6 +143,24 @@ class TimeIsUp(TransientError):
     """The function has no time left for the work; where there is more, or nothing else to do, it may be enough."""
 
     code = "time_is_up"
+
+
+MAX_SHOWN = 50
+"""Characters of what somebody wrote that a message repeats: it is read in e-mails, and a header may have 2,000."""
+
+
+def shown(value: object) -> str:
+    """Return what somebody wrote as a message repeats it: as Python would write it, and cut short."""
+    return shortened(repr(value))
+
+
+def shortened(text: str) -> str:
+    """Return a text of at most MAX_SHOWN characters.
+
+    >>> shortened("wide"), len(shortened("9" * 2000))
+    ('wide', 50)
+    """
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
 BY_CODE: dict[str, type[HalftoneError]] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model import Extra, Fit, ResizeOrder, VariantSpec
 from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, lacks_side, output_format
 from chalicelib.webhooks import policy
@@ -18,6 +18,9 @@ Request = TypeVar("Request", bound="OriginalRequest")
 
 _PARAMETER = rf"(?:w\d+|h\d+|fit-[a-z]+|{'|'.join(get_args(FormatName))}|q\d+)"
 _ADHOC = re.compile(rf"{_PARAMETER}(?:-{_PARAMETER})*(?:-to-[0-9a-f]+)?/.*", re.DOTALL)
+_ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
+"""What msgspec's messages repeat of the document."""
+
 _WHERE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
 
 
@@ -139,7 +142,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
 
 def _named(error: msgspec.ValidationError) -> InvalidRequest:
     """Say the field first: msgspec ends its messages with "- at `$.field`", or names a field within backquotes."""
-    text = str(error)
+    text = _ECHOED.sub(lambda echo: shortened(echo[0]), str(error))
     if found := _WHERE.match(text):
         field = found["field"]
         return InvalidRequest(f"{field}: {found['what']}" if field else found["what"], field=field or None)

@@ -5,13 +5,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from itertools import combinations
+from itertools import combinations, product, zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from chalicelib.errors import InvalidRequest, UnknownVariant
+from chalicelib.errors import InvalidRequest, PermanentError, UnknownVariant, shown
+from chalicelib.imaging import decode, encode, geometry
 from chalicelib.model import (
     Fit,
     Format,
@@ -67,7 +68,9 @@ _WATERMARK_FIELDS: dict[str, Any] = {
 _RESTORE_FIELDS: dict[str, Any] = {"from": str, "to": Annotated[str, msgspec.Meta(min_length=1)]}
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "array": "a list"}
 _KEY_FIELD = re.compile(r"\{(\w*)\}")
-_KEY_FIELDS = frozenset({"key", "path", "name", "stem", "ext", "variant", "image_id"})
+_OF_ORIGINAL = frozenset({"key", "path", "name", "stem", "image_id"})
+_KEY_FIELDS = _OF_ORIGINAL | {"ext", "variant"}
+_WITH_SLASHES = frozenset({"key", "path"})
 
 
 class PipelineError(ValueError):
@@ -111,6 +114,11 @@ def digest(pipeline: Pipeline, limits: Limits) -> str:
     return hashlib.sha256(repr((pipeline, limits)).encode()).hexdigest()[:32]
 
 
+def extension(output: Format) -> str:
+    """Return what names of files in that format end in, without a dot."""
+    return "jpg" if output is Format.JPEG else output.value
+
+
 def lacks_side(spec: VariantSpec) -> Literal["width", "height"] | None:
     """Name the side without which the spec's fit is meaningless; None where it has all that it needs."""
     if spec.fit is Fit.INSIDE or (spec.width is not None and spec.height is not None):
@@ -128,7 +136,9 @@ def pick(specs: Iterable[VariantSpec], names: Iterable[str]) -> tuple[VariantSpe
     named = {spec.name: spec for spec in specs}
     for name in names:
         if name not in named:
-            raise UnknownVariant(f"variants: expected names out of {', '.join(named)}, got {name!r}", field="variants")
+            raise UnknownVariant(
+                f"variants: expected names out of {', '.join(named)}, got {shown(name)}", field="variants"
+            )
     return tuple(named[name] for name in dict.fromkeys(names))
 
 
@@ -138,7 +148,7 @@ def checked(value: object, kind: Any) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         expected = f"one of {', '.join(_choices(kind))}" if _choices(kind) else _words(error)
-        raise ValueError(f"expected {expected}, got {value!r}") from None
+        raise ValueError(f"expected {expected}, got {shown(value)}") from None
 
 
 def _choices(kind: Any) -> tuple[str, ...]:
@@ -168,6 +178,16 @@ def variant_key(spec: VariantSpec, original_key: str, *, image_id: str, extensio
     >>> variant_key(small, "a/b/c.png", image_id="", extension="webp")
     'a/b/small/c.webp'
     """
+    key = _filled_in(spec, original_key, image_id, extension)
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise InvalidRequest(
+            f"the key of variant {spec.name} would have {len(key.encode())} bytes; S3 allows {MAX_KEY_BYTES}",
+            field="key",
+        )
+    return key
+
+
+def _filled_in(spec: VariantSpec, original_key: str, image_id: str, extension: str) -> str:
     path, _, name = original_key.rpartition("/")
     values = {
         "key": original_key,
@@ -178,13 +198,7 @@ def variant_key(spec: VariantSpec, original_key: str, *, image_id: str, extensio
         "variant": spec.name,
         "image_id": image_id,
     }
-    key = _KEY_FIELD.sub(lambda field: values[field[1]], spec.key).lstrip("/")
-    if len(key.encode()) > MAX_KEY_BYTES:
-        raise InvalidRequest(
-            f"the key of variant {spec.name} would have {len(key.encode())} bytes; S3 allows {MAX_KEY_BYTES}",
-            field="key",
-        )
-    return key
+    return _KEY_FIELD.sub(lambda field: values[field[1]], spec.key).lstrip("/")
 
 
 def could_be(spec: VariantSpec, key: str) -> bool:
@@ -193,8 +207,9 @@ def could_be(spec: VariantSpec, key: str) -> bool:
     >>> could_be(VariantSpec(name="small", key="{variant}/{key}"), "small/a.jpg")
     True
     """
-    literals = _KEY_FIELD.sub("\0", spec.key.replace("{variant}", spec.name)).split("\0")
-    pattern = ".*".join(re.escape(literal) for literal in literals)
+    parts = _KEY_FIELD.split(spec.key.replace("{variant}", spec.name))  # literal, field, literal, ...
+    fields = (".*" if field in _WITH_SLASHES else "[^/]*" for field in parts[1::2])
+    pattern = "".join(re.escape(literal) + field for literal, field in zip_longest(parts[::2], fields, fillvalue=""))
     return any(re.fullmatch(pattern, text, re.DOTALL) for text in (key, f"/{key}"))  # an empty {path} leaves no slash
 
 
@@ -212,12 +227,29 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
     )
     if lacks_side(spec):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
-    problems.extend(
-        f"{path}.key: unknown field {{{field}}}, expected one of {', '.join(sorted(_KEY_FIELDS))}"
-        for field in _KEY_FIELD.findall(spec.key)
-        if field not in _KEY_FIELDS
-    )
+    problems.extend(f"{path}.{problem}" for problem in (*_wrong_size(spec), *_wrong_key(spec.key)))
     return spec
+
+
+def _wrong_size(spec: VariantSpec) -> Iterator[str]:
+    """Find a box that every original fills to the last pixel, and that is larger than can be encoded."""
+    filled = spec.fit is Fit.CONTAIN or (spec.enlarge and spec.fit in {Fit.FILL, Fit.COVER})
+    most = encode.MAX_PIXELS[spec.format] if spec.format else max(encode.MAX_PIXELS.values())
+    pixels = (spec.width or 0) * (spec.height or 0)
+    if filled and pixels > most:
+        yield f"width: expected at most {most:,} pixels in {spec.format or 'any format'}, got {pixels:,}"
+
+
+def _wrong_key(template: str) -> Iterator[str]:
+    fields = set(_KEY_FIELD.findall(template))
+    for field in sorted(fields - _KEY_FIELDS):
+        yield f"key: unknown field {{{field}}}, expected one of {', '.join(sorted(_KEY_FIELDS))}"
+    if set("{}") & set(_KEY_FIELD.sub("", template)):
+        yield "key: expected braces around the names of fields only"
+    elif not fields & _OF_ORIGINAL:
+        yield f"key: expected one of {{{'}, {'.join(sorted(_OF_ORIGINAL))}}}, or all originals would share it"
+    if template.startswith("/"):
+        yield "key: expected no / at the beginning"
 
 
 def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> Watermark | None:
@@ -226,11 +258,18 @@ def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> W
     if file is None:
         problems.append(f"{path}.image: expected the path of an image beside the pipeline file")
         return None
+    if fields.get("position", Position.CENTER) not in geometry.ANCHORS:
+        problems.append(f"{path}.position: expected one of {', '.join(geometry.ANCHORS)}, got {fields['position']}")
     try:
-        return Watermark(image=(folder / file).read_bytes(), **fields)
+        image = (folder / file).read_bytes()
+        decode.open_original(image, Limits())
     except OSError as error:
         problems.append(f"{path}.image: {file} cannot be read: {error.strerror}")
         return None
+    except PermanentError as error:
+        problems.append(f"{path}.image: {file} cannot be read: {error}")
+        return None
+    return Watermark(image=image, **fields)
 
 
 def _restore(table: object, source: Source, problems: list[str]) -> Restore | None:
@@ -242,6 +281,8 @@ def _restore(table: object, source: Source, problems: list[str]) -> Restore | No
         return None
     if fields["from"] == fields["to"]:
         problems.append("restore.to: expected another place than restore.from")
+    if fields["to"].startswith("/"):
+        problems.append("restore.to: expected no / at the beginning")
     if not _outside(source, fields["to"]):
         problems.append(
             f"restore.to: {fields['to']} in the source bucket would count as an original, and be processed again; "
@@ -273,8 +314,9 @@ def _converted(value: object, kind: Any, path: str, problems: list[str]) -> Any:
 
 def _conflicts(source: Source, variants: tuple[VariantSpec, ...]) -> Iterator[str]:
     """Find variants that would overwrite each other, and variants that would count as originals."""
-    for one, other in combinations(variants, 2):
-        if one.bucket == other.bucket and _unnamed(one) == _unnamed(other):
+    comparable = [spec for spec in variants if not any(_wrong_key(spec.key))]
+    for one, other in combinations(comparable, 2):
+        if one.bucket == other.bucket and _meet(one, other, instructed=source.instructions):
             yield f"variants.{other.name}.key: the same key as variants.{one.name}; put {{variant}} in both"
     for spec in variants:
         if spec.bucket == "source" and not _outside(source, spec.key):
@@ -284,8 +326,21 @@ def _conflicts(source: Source, variants: tuple[VariantSpec, ...]) -> Iterator[st
             )
 
 
-def _unnamed(spec: VariantSpec) -> str:
-    return spec.key.replace("{variant}", spec.name)
+def _meet(one: VariantSpec, other: VariantSpec, *, instructed: bool) -> bool:
+    """Tell whether two variants of a sample original would have the same key.
+
+    The sample has each extension that variants have too. With `instructed` an uploader may set the format of both.
+    """
+
+    def key(spec: VariantSpec, original: str, output: Format) -> str:
+        return _filled_in(spec, original, "id", extension(output))
+
+    return any(
+        key(one, original, one.format or output) == key(other, original, other.format or output)
+        or (instructed and key(one, original, output) == key(other, original, output))
+        for stem, suffix, output in product(("photo", "a/photo", "a/b/photo"), Format, Format)
+        for original in [f"{stem}.{extension(suffix)}"]
+    )
 
 
 def _outside(source: Source, template: str) -> bool:

@@ -106,3 +106,12 @@ def test_only_a_posted_order_has_a_mode():
         orders.parse_posted(document | {"mode": "later"})
     with pytest.raises(InvalidRequest, match="mode"):
         orders.parse(document | {"mode": "async"})
+
+
+@pytest.mark.parametrize("change", [{"fit": "x" * 2000}, {"format": "a`b' - at " * 200}, {"y" * 2000: 1}])
+def test_what_was_written_is_repeated_in_part(change):
+    with pytest.raises(InvalidRequest) as caught:
+        orders.parse(PLACE | change)
+    assert len(str(caught.value)) < 120
+    assert "..." in str(caught.value)
+    assert len(caught.value.field or "") <= 50

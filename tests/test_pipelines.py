@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from chalicelib import pipelines
 from chalicelib.errors import InvalidRequest
 from chalicelib.model import Fit, Format, Limits, Pipeline, Position, Restore, Source, VariantSpec
+from tests.imaging import pictures
 
 
 def parsed(text: str, folder: Path = Path()) -> Pipeline:
@@ -76,7 +78,8 @@ def test_only_the_recipe_for_it_takes_instructions_and_restores():
 
 
 def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
-    (tmp_path / "logo.png").write_bytes(b"picture")
+    logo = pictures.file_of(Image.new("L", (2, 1)), "PNG")
+    (tmp_path / "logo.png").write_bytes(logo)
     (tmp_path / "shop.toml").write_text(
         """
         [source]
@@ -97,7 +100,7 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
     assert pipeline.name == "shop"
     assert (card.fit, card.position, card.format, card.quality) == (Fit.COVER, Position.ATTENTION, Format.WEBP, 70)
     assert card.watermark is not None
-    assert (card.watermark.image, card.watermark.opacity) == (b"picture", 0.5)
+    assert (card.watermark.image, card.watermark.opacity) == (logo, 0.5)
 
 
 def test_an_unknown_name_lists_the_ones_there_are():
@@ -160,6 +163,106 @@ def test_variants_that_would_overwrite_each_other_are_refused():
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "formats", "meet"),
+    [
+        ("{name}", "{stem}.{ext}", ("same", "same"), True),
+        ("{name}", "{stem}.{ext}", ("same", "avif"), True),
+        ("{name}", "{stem}.{ext}", ("same", "jpeg"), True),
+        ("x/{key}", "x/{path}/{name}", ("same", "same"), True),
+        ("x/{key}", "{variant}/{key}", ("same", "same"), False),
+        ("{key}", "{path}/{name}", ("same", "same"), True),
+        ("{stem}.{ext}", "{stem}.{ext}", ("jpeg", "webp"), False),
+        ("{stem}.{ext}", "{stem}.{ext}", ("same", "webp"), True),
+        ("{stem}.{ext}", "{stem}.jpg", ("webp", "webp"), False),
+        ("{image_id}/{stem}", "{image_id}/{name}", ("same", "same"), False),
+    ],
+)
+def test_variants_are_told_apart_by_the_keys_of_samples(one, other, formats, meet):
+    text = f"""
+        [variants.a]
+        key = "{one}"
+        format = "{formats[0]}"
+        [variants.b]
+        key = "{other}"
+        format = "{formats[1]}"
+        """
+    if meet:
+        assert problems(text) == ["variants.b.key: the same key as variants.a; put {variant} in both"]
+    else:
+        assert parsed(text)
+
+
+def test_variants_whose_formats_the_uploader_may_set_are_told_apart_without_them():
+    text = """
+        [source]
+        instructions = {instructions}
+        [variants.a]
+        key = "{{stem}}.{{ext}}"
+        format = "jpeg"
+        [variants.b]
+        key = "{{stem}}.{{ext}}"
+        format = "webp"
+        """
+    assert parsed(text.format(instructions="false"))
+    assert problems(text.format(instructions="true")) == [
+        "variants.b.key: the same key as variants.a; put {variant} in both"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("fixed.jpg", "expected one of {image_id}, {key}, {name}, {path}, {stem}, or all originals would share it"),
+        ("{variant}.{ext}", "expected one of {image_id}, {key}, {name}, {path}, {stem}, or all originals"),
+        ("{key", "expected braces around the names of fields only"),
+        ("{{key}}", "expected braces around"),
+        ("{ key }/{key}", "expected braces around"),
+        ("{size}/{key}", "unknown field {size}"),
+        ("/{key}", "expected no / at the beginning"),
+    ],
+)
+def test_a_key_that_does_not_say_where_is_refused(key, expected):
+    (found,) = problems(f'[variants.a]\nkey = "{key}"\n[variants.b]')
+    assert found.startswith(f"variants.a.key: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('fit = "contain"\nformat = "webp"\nwidth = 5001\nheight = 5000', "25,000,000 pixels in webp, got 25,005,000"),
+        ('fit = "fill"\nenlarge = true\nformat = "avif"\nwidth = 8000\nheight = 5001', "35,000,000 pixels in avif"),
+        ('fit = "cover"\nenlarge = true\nwidth = 8000\nheight = 6251', "50,000,000 pixels in any format"),
+        ('fit = "contain"\nformat = "webp"\nwidth = 5000\nheight = 5000', None),
+        ('fit = "fill"\nformat = "webp"\nwidth = 9000\nheight = 9000', None),
+        ('fit = "inside"\nenlarge = true\nwidth = 9000\nheight = 9000', None),
+    ],
+)
+def test_a_size_that_can_never_be_encoded_is_refused(table, expected):
+    text = f"[variants.a]\n{table}"
+    if expected:
+        (found,) = problems(text)
+        assert found.startswith("variants.a.width: expected at most ")
+        assert expected in found
+    else:
+        assert parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("image", "fields", "expected"),
+    [
+        (b"no picture", "", "image: logo.png cannot be read: The bytes are no image"),
+        (None, "", "image: logo.png cannot be read: No such file"),
+        (pictures.file_of(Image.new("L", (9, 9)), "PNG"), 'position = "entropy"', "position: expected one of center, "),
+    ],
+)
+def test_a_watermark_that_cannot_be_laid_over_is_refused(image, fields, expected, tmp_path):
+    if image:
+        (tmp_path / "logo.png").write_bytes(image)
+    (found,) = problems(f'[variants.a.watermark]\nimage = "logo.png"\n{fields}', tmp_path)
+    assert expected in found
+
+
+@pytest.mark.parametrize(
     ("source", "key", "fine"),
     [
         ("", "thumbnails/{key}", False),
@@ -168,6 +271,7 @@ def test_variants_that_would_overwrite_each_other_are_refused():
         ('prefix = "in/"', "out/{key}", True),
         ('prefix = "in/"', "in/small/{key}", False),
         ('prefix = "in/"', "i{key}", False),
+        ('prefix = "in/"', "out/in/{key}", True),
     ],
 )
 def test_a_pipeline_that_could_trigger_itself_is_refused(source, key, fine):
@@ -242,6 +346,7 @@ def test_a_pipeline_may_restore_originals():
         ('from = 1\nto = ""\nup = 2', ["restore.up: unknown", "restore.from: ", "restore.to: "]),
         ('from = "a/"\nto = "a/"', ["restore.to: expected another place than restore.from"]),
         ('from = "in/"\nto = "in/new/"', ["restore.to: in/new/ in the source bucket would count as an original"]),
+        ('from = "in/"\nto = "/back/"', ["restore.to: expected no / at the beginning"]),
         ('from = "in/"\nto = "i"', ["restore.to: i in the source bucket would count as an original"]),
     ],
 )
@@ -286,6 +391,12 @@ def test_a_digest_tells_pipelines_apart():
         ("{path}/{stem}-small.{ext}", "a/b-large.webp", False),
         ("s.{key}", "sx", False),
         ("{name}", "line\nbreak", True),
+        ("{name}", "cards/photo.jpg", False),
+        ("{variant}-{stem}.{ext}", "small-a.b.jpg", True),
+        ("{variant}-{stem}.{ext}", "small-a/b.jpg", False),
+        ("{image_id}/{name}", "0/1.jpg", True),
+        ("{image_id}/{name}", "0/1/2.jpg", False),
+        ("x/{path}/{name}", "x/a/b/c.jpg", True),
     ],
 )
 def test_which_keys_could_be_variants(template, key, expected):

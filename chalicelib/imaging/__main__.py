@@ -95,7 +95,7 @@ def _write(rendering: Rendering, photo: Path, pipeline: Pipeline, folder: Path) 
 
 def _key(variant: RenderedVariant, photo: Path) -> str:
     image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, photo.resolve().as_uri()))
-    extension = "jpg" if variant.format == "jpeg" else variant.format.value
+    extension = pipelines.extension(variant.format)
     return pipelines.variant_key(variant.spec, photo.name, image_id=image_id, extension=extension)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageChops, ImageCms, ImageMath
 
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, shown
 from chalicelib.imaging.resample import premultiplied, straight
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -30,7 +30,7 @@ def background(text: str | None, *, clear: bool) -> Colour:
         return TRANSPARENT if clear else WHITE
     digits = text.removeprefix("#")
     if not text.startswith("#") or len(digits) not in {6, 8} or not set(digits) <= set("0123456789abcdefABCDEF"):
-        raise InvalidRequest(f"background: expected #rrggbb or #rrggbbaa, got {text!r}", field="background")
+        raise InvalidRequest(f"background: expected #rrggbb or #rrggbbaa, got {shown(text)}", field="background")
     red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
     return red, green, blue, alpha
 

@@ -62,11 +62,14 @@ class Pyramid:
     def of(
         cls, image: Image.Image, original: Size, *, turn: int, profile: bytes | None, unscaled: bool = False
     ) -> "Pyramid":
-        """A pyramid on `image`, which it may change, and which is brought to 8 bits and a mode that scales.
+        """A pyramid on `image`, which is brought to 8 bits and a mode that scales.
 
+        `image` is not to be used any more: it may have been changed, or closed.
         `unscaled` says that it will be drawn at its own size too, where nothing is to be lost.
         """
         base = colour.to_eight_bits(image)
+        if base is not image:
+            image.close()  # whoever opened it still holds it, and there may be no room for both
         base.info = {}
         if base.mode != "RGBA":
             return cls(original, [Level(base, turn, profile)])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError
+from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
 from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import MOVING, Film
 from chalicelib.imaging.boundary import named_errors
@@ -39,6 +39,13 @@ SAME = {
 }
 """What `format = "same"` means for each format that can be read."""
 
+MAX_CANVASES = 50_000_000
+"""Pixels of all variants of one original together, over all their frames: each is kept until it is encoded.
+
+Beside a decoded original of 100 megapixels with alpha a function of 1,769 MB has no room for more; docs/decisions.md
+has the peaks.
+"""
+
 BY_CONTENT = frozenset({Position.ENTROPY, Position.ATTENTION})
 
 MAX_SHARPEN = 10
@@ -68,8 +75,7 @@ def render(
     """
     original = decode.open_original(data, limits)
     jobs = [_job(spec, original, limits) for spec in specs]
-    if original.frames > 1:
-        _check_motion(jobs, original.frames, limits)
+    _check_together(jobs, original.frames, limits)
     checkpoint()
     films, small = _filmed(original, jobs, checkpoint)
     return Rendering(
@@ -94,7 +100,7 @@ def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
     choices = (("fit", spec.fit, Fit), ("position", spec.position, Position), ("metadata", spec.metadata, Metadata))
     for field, choice, known in (*choices, ("format", spec.format or Format.JPEG, Format)):
         if choice not in list(known):
-            raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {choice!r}", field=field)
+            raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {shown(choice)}", field=field)
     ranges = (
         ("width", spec.width, 1, limits.max_side),
         ("height", spec.height, 1, limits.max_side),
@@ -124,22 +130,30 @@ def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limit
     field, side = max((("width", canvas.width), ("height", canvas.height)), key=lambda pair: pair[1])
     if side > most:
         raise InvalidRequest(f"{field}: variant {spec.name!r} would have {side} pixels: at most {most}", field=field)
-    pixels = canvas.width * canvas.height * frames
-    most = min(limits.max_pixels, encode.MAX_PIXELS.get(target, limits.max_pixels))
-    if pixels > most:
-        raise InvalidRequest(
-            f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {most:,}", field="width"
-        )
+    frame = canvas.width * canvas.height
+    held = frame * frames if target in encode.KEEPS_FRAMES else frame
+    for pixels, most in ((frame * frames, limits.max_pixels), (held, encode.MAX_PIXELS[target])):
+        if pixels > most:
+            raise InvalidRequest(
+                f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {most:,}", field="width"
+            )
 
 
-def _check_motion(jobs: Sequence[Job], frames: int, limits: Limits) -> None:
-    canvases = [job.plan.canvas for job in jobs if job.format in MOVING]
-    pixels = frames * sum(canvas.width * canvas.height for canvas in canvases)
-    if pixels > limits.max_moving_pixels:
+def _check_together(jobs: Sequence[Job], frames: int, limits: Limits) -> None:
+    """Refuse variants that could be made one by one, but not together in one function's time and memory."""
+    moving = frames * sum(_area(job) for job in jobs if job.format in MOVING)
+    if frames > 1 and moving > limits.max_moving_pixels:
         raise ImageTooLarge(
-            f"The image has {frames:,} frames, which make {pixels:,} pixels in all moving variants: "
+            f"The image has {frames:,} frames, which make {moving:,} pixels in all moving variants: "
             f"at most {limits.max_moving_pixels:,} are allowed"
         )
+    pixels = moving + sum(_area(job) for job in jobs if job.format not in MOVING)
+    if pixels > MAX_CANVASES:
+        raise ImageTooLarge(f"The variants would have {pixels:,} pixels together: at most {MAX_CANVASES:,} are allowed")
+
+
+def _area(job: Job) -> int:
+    return job.plan.canvas.width * job.plan.canvas.height
 
 
 def _mark(spec: Watermark, limits: Limits) -> Image.Image:

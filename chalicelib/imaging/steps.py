@@ -12,6 +12,7 @@ from chalicelib.model import Format, Size, VariantSpec, Watermark
 
 SHARPEN_PERCENT = 80
 SHARPEN_THRESHOLD = 2
+STRIP_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ def pad(image: Image.Image, job: Job) -> Image.Image:
         return image
     if image.mode == "RGBA" or background[3] < 255:
         canvas = Image.new("RGBA", job.plan.canvas, background)
-        canvas.alpha_composite(image.convert("RGBA"), job.plan.offset)
+        left, top = job.plan.offset
+        for row in range(0, image.height, STRIP_ROWS):  # Pillow takes two copies of what it composes
+            strip = image.crop((0, row, image.width, min(row + STRIP_ROWS, image.height)))
+            canvas.alpha_composite(strip.convert("RGBA"), (left, top + row))
         return canvas
     canvas = Image.new("RGB", job.plan.canvas, background[:3])
     canvas.paste(image, job.plan.offset)

@@ -137,3 +137,12 @@ def test_an_enlarged_variant_spoils_none_of_its_neighbours():
     _, same, half = (pictures.opened(made.data) for made in render(data, specs).variants)
     assert same.tobytes() == picture.tobytes()
     assert half.tobytes() == pictures.opened(render(data, specs[2:]).variants[0].data).tobytes()
+
+
+def test_a_picture_that_had_to_be_converted_is_let_go_of():
+    """Whoever opened it still holds it: a function has no room for it twice."""
+    image = Image.new("LA", (8, 8))
+    pyramid = Pyramid.of(image, Size(8, 8), turn=1, profile=None)
+    assert pyramid.draw(whole(pyramid), Size(4, 4)).mode == "RGBa"
+    with pytest.raises(ValueError, match="closed image"):
+        image.getpixel((0, 0))

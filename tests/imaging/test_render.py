@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from dataclasses import replace
 
 import pillow_heif
 import pytest
@@ -16,9 +17,9 @@ from chalicelib.errors import (
     InvalidRequest,
     UnsupportedFormat,
 )
-from chalicelib.imaging import headers
+from chalicelib.imaging import encode, headers, steps
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Limits, Position, VariantSpec, Watermark
+from chalicelib.model import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
 from tests.imaging import pictures
 
 SIZES = (
@@ -26,6 +27,22 @@ SIZES = (
     VariantSpec(name="large", width=96, height=96),
     VariantSpec(name="medium", width=48, height=48),
 )
+
+
+class Undecoded(BaseException):
+    """Pixels were asked for."""
+
+
+@pytest.fixture
+def undecoded(monkeypatch):
+    """A picture whose pixels nobody gets."""
+
+    def loaded(*_: object, **__: object) -> None:
+        raise Undecoded
+
+    monkeypatch.setattr("chalicelib.imaging.decode.decode_frames", loaded)
+    return source("PNG", "L", 10, 10)
+
 
 SOURCES = [
     *(("JPEG", mode) for mode in ("RGB", "L", "CMYK")),
@@ -211,10 +228,46 @@ def test_a_canvas_is_limited_as_an_original_is():
         )
 
 
-def test_a_format_that_takes_much_memory_is_limited_further():
-    spec = VariantSpec(name="wall", width=8_000, height=6_000, fit=Fit.FILL, enlarge=True, format=Format.AVIF)
-    with pytest.raises(InvalidRequest, match="would have 48,000,000 pixels: at most 40,000,000"):
-        render(source("PNG", "L"), [spec])
+@pytest.mark.parametrize("target", list(Format))
+def test_a_format_is_limited_to_what_its_encoder_has_memory_for_before_anything_is_decoded(target, undecoded):
+    most = encode.MAX_PIXELS[target]
+    spec = VariantSpec(name="wall", width=most // 4_000, height=4_000, fit=Fit.CONTAIN, format=target)
+    with pytest.raises(Undecoded):
+        render(undecoded, [spec])
+    assert spec.width
+    with pytest.raises(InvalidRequest, match=f"would have {most + 4_000:,} pixels: at most {most:,}"):
+        render(undecoded, [replace(spec, width=spec.width + 1)])
+
+
+def test_all_variants_together_are_limited_before_anything_is_decoded(undecoded):
+    half = VariantSpec(name="half", width=5_000, height=5_000, fit=Fit.CONTAIN, format=Format.WEBP)
+    others = [replace(half, format=Format.JPEG), VariantSpec(name="dot", width=1, height=1)]
+    with pytest.raises(Undecoded):
+        render(undecoded, [half, others[0]])
+    with pytest.raises(ImageTooLarge, match="would have 50,000,001 pixels together: at most 50,000,000"):
+        render(undecoded, [half, *others])
+
+
+@pytest.mark.usefixtures("undecoded")
+@pytest.mark.parametrize("target", [Format.AVIF, Format.WEBP])
+def test_the_frames_of_an_animation_count_for_an_encoder_that_keeps_them(target):
+    first, *rest = (Image.new("L", (2, 2), shade) for shade in range(4))
+    data = pictures.file_of(first, "GIF", save_all=True, append_images=rest)
+    spec = VariantSpec(name="a", width=3_000, height=3_000, fit=Fit.CONTAIN, format=target)
+    with pytest.raises(InvalidRequest if target is Format.AVIF else Undecoded):
+        render(data, [spec])
+
+
+@pytest.mark.usefixtures("undecoded")
+def test_the_frames_of_an_animation_count_for_all_variants_together():
+    frames = [Image.new("L", (2, 2), shade) for shade in range(4)]
+    data = pictures.file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    moving = VariantSpec(name="moving", width=3_000, height=3_000, fit=Fit.CONTAIN, format=Format.GIF)
+    still = VariantSpec(name="still", width=7_001, height=2_000, fit=Fit.CONTAIN, format=Format.JPEG)
+    with pytest.raises(ImageTooLarge, match="would have 50,002,000 pixels together"):
+        render(data, [moving, still])
+    with pytest.raises(Undecoded):
+        render(data, [moving, replace(still, width=7_000)])
 
 
 def test_the_checkpoint_is_asked_between_steps_and_ends_the_job():
@@ -258,6 +311,16 @@ def test_heic_is_read_upright_where_its_decoder_is(orientation):
     for x, y in itertools.product((0.25, 0.75), repeat=2):
         spot = round(x * upright.width), round(y * upright.height)
         assert variant.getpixel(spot) == pytest.approx(upright.getpixel(spot), abs=12)
+
+
+def test_a_picture_of_many_rows_lies_on_its_background_as_in_one_piece():
+    picture = pictures.scenery(60, 3 * steps.STRIP_ROWS + 7, "RGBA")
+    size = Size(80, picture.height + 20)
+    specs = [VariantSpec(name="a", width=80, height=size.height, fit=Fit.CONTAIN, background="#ff000080")]
+    expected = Image.new("RGBA", size, (255, 0, 0, 128))
+    expected.alpha_composite(picture, (10, 10))
+    variant = render(pictures.file_of(picture, "PNG"), specs).variants[0]
+    assert pictures.opened(variant.data).tobytes() == expected.tobytes()
 
 
 def test_flat_noise_is_not_sharpened():

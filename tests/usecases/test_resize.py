@@ -227,6 +227,15 @@ def test_reprocessing_keeps_the_adhoc_variants_of_the_version(stage, photo):
     assert record.etag == photo.etag
 
 
+def test_reprocessing_leaves_out_adhoc_variants_for_which_there_is_no_room(stage, photo, monkeypatch):
+    ordered(stage, width=100)
+    pixels = sum(variant.width * variant.height for variant in photo.variants)
+    monkeypatch.setattr("chalicelib.imaging.render.MAX_CANVASES", pixels)
+    change = StorageChange(kind="created", bucket="originals", key="photo.jpg")
+    record = reprocess(change, replace(stage.halftone, digest="later"), call("delivery-2"))
+    assert (record.status, names(record)) == (Status.READY, names(photo))
+
+
 def test_an_image_that_another_worker_is_busy_with_is_waited_for(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
     begun = take_in_half(stage, monkeypatch)
