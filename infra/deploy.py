@@ -6,6 +6,7 @@ AWS_ENDPOINT_URL) say where to.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -65,6 +66,8 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     chosen = pipelines.load(packaged(project, name))
+    where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {session.region_name}"
+    print(f"stage {stage} with pipeline {name}, on {where}", flush=True)
     cloudformation = session.client("cloudformation")
     parameters = {"Stage": stage, **definitions()}
     outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)

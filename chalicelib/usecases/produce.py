@@ -9,7 +9,7 @@ from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
 from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant, VariantSpec
 from chalicelib.orders import could_be_adhoc
-from chalicelib.pipelines import could_be, variant_key
+from chalicelib.pipelines import could_be, extension, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
 log = logging.getLogger("halftone.produce")
@@ -39,7 +39,7 @@ def produce(
     rendering = render(data, specs, limits=limits, checkpoint=call.checkpoint)
     log.info("Rendered", extra={"image_id": image.id, "cpu_ms": round(1000 * (time.process_time() - started), 1)})
     return rendering, [
-        (variant, _location(extra, image, _extension(variant.format), halftone))
+        (variant, _location(extra, image, variant.format, halftone))
         for extra, variant in zip(wanted, rendering.variants, strict=True)
     ]
 
@@ -58,21 +58,21 @@ def possible_places(wanted: Iterable[Extra], image: Image, halftone: Halftone) -
         formats = (extra.spec.format,) if extra.spec.format else Format
         for output in formats:
             try:
-                yield _location(extra, image, _extension(output), halftone)
+                yield _location(extra, image, output, halftone)
             except InvalidRequest:
                 return  # rendering will say so, and nothing will be written there
 
     return {place for extra in wanted for place in places(extra)}
 
 
-def _location(extra: Extra, image: Image, extension: str, halftone: Halftone) -> Location:
+def _location(extra: Extra, image: Image, output: Format, halftone: Halftone) -> Location:
     """Say where a variant goes: never where an original is, or a variant of another. Raises InvalidRequest.
 
     Originals of other buckets than the source bucket have theirs in the key, so that two of one key do not meet.
     """
     named = image.key if image.bucket == halftone.settings.source_bucket else f"{image.bucket}/{image.key}"
     bucket = extra.dest_bucket or _home(extra.spec, halftone)
-    key = extra.dest_key or variant_key(extra.spec, named, image_id=image.id, extension=extension)
+    key = extra.dest_key or variant_key(extra.spec, named, image_id=image.id, extension=extension(output))
     if (bucket, key) == (image.bucket, image.key) or (extra.dest_bucket == halftone.settings.source_bucket):
         field = "dest_key" if extra.dest_key else "dest_bucket"
         raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
@@ -86,10 +86,6 @@ def _location(extra: Extra, image: Image, extension: str, halftone: Halftone) ->
 
 def _home(spec: VariantSpec, halftone: Halftone) -> str:
     return halftone.settings.source_bucket if spec.bucket == "source" else halftone.settings.dest_bucket
-
-
-def _extension(output: Format) -> str:
-    return "jpg" if output is Format.JPEG else output.value
 
 
 def _stored(variant: RenderedVariant, location: Location, halftone: Halftone) -> Variant:
