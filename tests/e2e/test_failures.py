@@ -87,6 +87,6 @@ def test_reprocessing_makes_what_is_missing_and_leaves_the_rest(home: Home, clie
     deployed.record(forgotten, "ready")
     deployed.table.delete_item(Key={"image_id": forgotten})
 
-    assert "originals are being looked at" in operate("infra.reprocess", home, client)
+    assert "of originals" in operate("infra.reprocess", home, client)
     deployed.record(forgotten, "ready")
     assert deployed.item(deployed.image_id("known.jpg")) == settled
