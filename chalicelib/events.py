@@ -9,7 +9,10 @@ import msgspec
 
 from chalicelib import orders
 from chalicelib.errors import BY_CODE
-from chalicelib.model import Announcement, Completion, Handover, Record, ResizeOrder, Restoration, StorageChange
+from chalicelib.model.completion import Announcement, Completion, Handover
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.record import Record
+from chalicelib.model.storage import Restoration, StorageChange
 from chalicelib.usecases.ports import Entry
 
 log = logging.getLogger("halftone.events")
@@ -128,7 +131,7 @@ def chain_result(record: Record) -> dict[str, Any]:
 
 def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
     """Say what the resize task made; of several variants, `dest_key` and the sides are those of the first."""
-    wanted = order.extra.spec.name if order.extra else next(iter(order.variants or [record.variants[0].name]))
+    wanted = order.ad_hoc.spec.name if order.ad_hoc else next(iter(order.variants or [record.variants[0].name]))
     made = next(variant for variant in record.variants if variant.name == wanted)
     return {
         "status": "SUCCESS",

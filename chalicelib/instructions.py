@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.errors import InvalidRequest, UnknownVariant
-from chalicelib.model import Fit, Pipeline, VariantSpec
+from chalicelib.model.picture import Fit, VariantSpec
+from chalicelib.model.pipeline import Pipeline
 from chalicelib.pipelines import FormatName, Quality, Side, checked, lacks_side, output_format, pick
 
 _FIELDS: dict[str, Any] = {"width": Side, "height": Side, "fit": Fit, "format": FormatName, "quality": Quality}

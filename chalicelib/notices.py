@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from chalicelib.model import Completion, CompletionEvent, Status, Variant
+from chalicelib.model.completion import Completion, CompletionEvent
+from chalicelib.model.record import Status, Variant
 
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters (API reference of Publish); we count UTF-16 units, of which an emoji has two."""

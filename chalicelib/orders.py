@@ -7,7 +7,8 @@ from typing import Annotated, Literal, TypeVar, get_args
 import msgspec
 
 from chalicelib.errors import InvalidRequest, shortened
-from chalicelib.model import Extra, Fit, ResizeOrder, VariantSpec
+from chalicelib.model.order import AdHoc, ResizeOrder
+from chalicelib.model.picture import Fit, VariantSpec
 from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, lacks_side, output_format
 from chalicelib.webhooks import policy
 
@@ -105,7 +106,7 @@ def _order(request: ResizeRequest) -> ResizeOrder:
         bucket=request.bucket,
         key=request.key,
         variants=request.variants,
-        extra=Extra(spec=spec, dest_bucket=request.dest_bucket, dest_key=request.dest_key) if spec else None,
+        ad_hoc=AdHoc(spec=spec, dest_bucket=request.dest_bucket, dest_key=request.dest_key) if spec else None,
         callback_url=request.callback_url,
     )
 

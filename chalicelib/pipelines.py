@@ -13,18 +13,8 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest, PermanentError, UnknownVariant, shown
 from chalicelib.imaging import decode, encode, geometry
-from chalicelib.model import (
-    Fit,
-    Format,
-    Limits,
-    Metadata,
-    Pipeline,
-    Position,
-    Restore,
-    Source,
-    VariantSpec,
-    Watermark,
-)
+from chalicelib.model.picture import Fit, Format, Limits, Metadata, Position, VariantSpec, Watermark
+from chalicelib.model.pipeline import Pipeline, Restore, Source
 
 PIPELINES = Path(__file__).parent / "pipelines"
 MAX_KEY_BYTES = 1024

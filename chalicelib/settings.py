@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib import pipelines, subscriptions
-from chalicelib.model import Limits
+from chalicelib.model.picture import Limits
 from chalicelib.subscriptions import Subscription
 from chalicelib.webhooks import message, policy
 

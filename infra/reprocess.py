@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import pipelines
-from chalicelib.model import Status
+from chalicelib.model.record import Status
 from infra import stage as stages
 from infra.progress import Progress
 

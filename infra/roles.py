@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.model import Pipeline, Restore
+from chalicelib.model.pipeline import Pipeline, Restore
 from infra.stage import APP, Json, failed_queue
 
 KINDS = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.model import CompletionEvent
+from chalicelib.model.completion import CompletionEvent
 from chalicelib.subscriptions import Subscription
 
 APP = "halftone"

@@ -19,7 +19,7 @@ from random import Random, SystemRandom
 
 from PIL import Image, ImageOps
 
-from chalicelib.model import Completion
+from chalicelib.model.completion import Completion
 from infra.progress import Progress
 from infra.redrive import Report, redrive
 from localcloud.home import STAGE

@@ -9,7 +9,10 @@ from typing import Protocol
 from chalicelib.errors import PermanentError
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
-from chalicelib.model import Completion, Pipeline, Record, Status, Variant, VariantSpec
+from chalicelib.model.completion import Completion
+from chalicelib.model.picture import VariantSpec
+from chalicelib.model.pipeline import Pipeline
+from chalicelib.model.record import Record, Status, Variant
 from chalicelib.pipelines import variant_key
 from chalicelib.usecases.ports import Entry, Location
 

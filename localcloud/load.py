@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from chalicelib.model import Status
+from chalicelib.model.record import Status
 from infra.progress import Progress
 from localcloud.stage import ON_UPLOAD, THREADS, Stage, here
 

@@ -15,7 +15,7 @@ from botocore.config import Config
 from chalicelib import pipelines
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.identity import image_id
-from chalicelib.model import Completion
+from chalicelib.model.completion import Completion
 from chalicelib.usecases.ports import Entry
 from infra.stage import APP
 from localcloud.home import STAGE

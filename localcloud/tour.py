@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 from chalicelib import pipelines
-from chalicelib.model import Pipeline
+from chalicelib.model.pipeline import Pipeline
 from infra.stage import APP
 from localcloud.home import STAGE
 

@@ -14,7 +14,8 @@ from PIL import Image
 from chalicelib import settings, wiring
 from chalicelib.aws import clients
 from chalicelib.identity import image_id
-from chalicelib.model import Completion, Record
+from chalicelib.model.completion import Completion
+from chalicelib.model.record import Record
 from chalicelib.usecases.ports import Call, Halftone, Worker
 
 pytest_plugins = ["tests.cloud"]

@@ -15,7 +15,8 @@ import app as halftone_app
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.identity import image_id
-from chalicelib.model import Failure, Workflow
+from chalicelib.model.record import Failure
+from chalicelib.model.workflow import Workflow
 from tests.conftest import picture
 from tests.test_events import record
 

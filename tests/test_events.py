@@ -4,7 +4,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from chalicelib import events
-from chalicelib.model import StorageChange
+from chalicelib.model.storage import StorageChange
 
 
 def record(name="ObjectCreated:Put", key="a.jpg", **item):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from chalicelib import instructions
 from chalicelib.errors import InvalidRequest, UnknownVariant
 from chalicelib.instructions import instructed
-from chalicelib.model import Fit, Format, Limits, Pipeline, Source, VariantSpec
+from chalicelib.model.picture import Fit, Format, Limits, VariantSpec
+from chalicelib.model.pipeline import Pipeline, Source
 
 THUMBNAIL = VariantSpec(name="thumbnail", width=128, height=128)
 LARGE = VariantSpec(name="large", width=1280, quality=80, format=Format.WEBP, enlarge=True, key="{stem}.{ext}")

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from chalicelib import notices
 from chalicelib.errors import BY_CODE
-from chalicelib.model import Completion, CompletionEvent, Failure, Format, Status, Variant
+from chalicelib.model.completion import Completion, CompletionEvent
+from chalicelib.model.picture import Format
+from chalicelib.model.record import Failure, Status, Variant
 
 SMALL = Variant(
     name="small",

@@ -2,7 +2,8 @@ import pytest
 
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import Fit, Format, ResizeOrder
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.picture import Fit, Format
 
 PLACE = {"bucket": "photos", "key": "a.jpg"}
 
@@ -27,10 +28,10 @@ def test_an_adhoc_variant_is_named_by_its_parameters():
     order = orders.parse(
         PLACE | {"width": 320, "height": 240, "fit": "cover", "format": "webp", "quality": 70, "dest_key": "x.webp"}
     )
-    assert order.extra is not None
-    assert order.extra.spec.name.startswith("w320-h240-fit-cover-webp-q70-to-")
-    assert (order.extra.spec.fit, order.extra.spec.format, order.extra.spec.quality) == (Fit.COVER, Format.WEBP, 70)
-    assert (order.extra.dest_key, order.extra.dest_bucket) == ("x.webp", None)
+    assert order.ad_hoc is not None
+    assert order.ad_hoc.spec.name.startswith("w320-h240-fit-cover-webp-q70-to-")
+    assert (order.ad_hoc.spec.fit, order.ad_hoc.spec.format, order.ad_hoc.spec.quality) == (Fit.COVER, Format.WEBP, 70)
+    assert (order.ad_hoc.dest_key, order.ad_hoc.dest_bucket) == ("x.webp", None)
 
 
 def test_different_parameters_make_different_names_and_keys():
@@ -43,7 +44,7 @@ def test_different_parameters_make_different_names_and_keys():
         {"width": 10, "dest_key": "b"},
         {"width": 10, "dest_bucket": "extra"},
     ]
-    extras = [orders.parse(PLACE | request).extra for request in requests]
+    extras = [orders.parse(PLACE | request).ad_hoc for request in requests]
     assert len({extra.spec.name for extra in extras if extra}) == len(requests)
 
 

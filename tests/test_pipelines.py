@@ -8,7 +8,8 @@ from PIL import Image
 
 from chalicelib import pipelines
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import Fit, Format, Limits, Pipeline, Position, Restore, Source, VariantSpec
+from chalicelib.model.picture import Fit, Format, Limits, Position, VariantSpec
+from chalicelib.model.pipeline import Pipeline, Restore, Source
 from tests.imaging import pictures
 
 

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from chalicelib import settings
-from chalicelib.model import Limits
+from chalicelib.model.picture import Limits
 from chalicelib.settings import Webhooks
 from chalicelib.subscriptions import Subscription
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.job import Job
 from chalicelib.imaging.render import render
-from chalicelib.model import Format, VariantSpec
+from chalicelib.model.picture import Format, VariantSpec
 
 
 def prepare(data: bytes, job: Job) -> Callable[[], list[bytes]]:

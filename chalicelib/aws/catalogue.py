@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import CatalogueUnavailable
-from chalicelib.model import Extra, Record, Status
+from chalicelib.model.order import AdHoc
+from chalicelib.model.record import Record, Status
 from chalicelib.usecases.ports import Entry, Location, Newer, Overtaken, Since, Worker
 
 _SEQUENCER_DIGITS = 64
@@ -63,7 +64,7 @@ class DynamoCatalogue:
         *,
         worker: Worker,
         digest: str,
-        extras: Sequence[Extra],
+        extras: Sequence[AdHoc],
         dead: Collection[Worker] = (),
     ) -> None:
         done = {worker, *dead}
@@ -199,7 +200,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         sequencer=plain.get("sequencer"),
         claimants=frozenset(map(_worker, plain.get("claimants", ()))),
         places=frozenset((bucket, key) for bucket, _, key in places),
-        extras=msgspec.json.decode(plain.get("extras", "[]"), type=tuple[Extra, ...]),
+        extras=msgspec.json.decode(plain.get("extras", "[]"), type=tuple[AdHoc, ...]),
         extras_etag=plain.get("extras_etag"),
         digest=plain.get("digest"),
     )

@@ -4,7 +4,8 @@ import msgspec
 
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import TransientError
-from chalicelib.model import Handover, ResizeOrder
+from chalicelib.model.completion import Handover
+from chalicelib.model.order import ResizeOrder
 
 
 class LambdaFunction:

@@ -5,7 +5,8 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import Completion, CompletionEvent, Status
+from chalicelib.model.completion import Completion, CompletionEvent
+from chalicelib.model.record import Status
 
 
 class EmfMetrics:

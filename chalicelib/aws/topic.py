@@ -7,7 +7,7 @@ import msgspec
 from chalicelib import notices
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import Announcement, Completion
+from chalicelib.model.completion import Announcement, Completion
 
 MESSAGE_BYTES = 250_000
 """All forms of a message together: SNS takes 262,144 bytes, of which the attributes get what is left."""

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import BY_CODE, WorkflowsUnavailable
-from chalicelib.model import Failure, Workflow
+from chalicelib.model.record import Failure
+from chalicelib.model.workflow import Workflow
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _CODES = {error.__name__: code for code, error in BY_CODE.items()}

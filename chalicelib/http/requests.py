@@ -7,7 +7,7 @@ from chalice.app import Chalice
 
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest
-from chalicelib.model import ResizeOrder
+from chalicelib.model.order import ResizeOrder
 
 
 def resize_order(app: Chalice) -> tuple[ResizeOrder, Literal["sync", "async"]]:

@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 from chalice.app import Response
 
-from chalicelib.model import Pipeline, Record, Workflow
+from chalicelib.model.pipeline import Pipeline
+from chalicelib.model.record import Record
+from chalicelib.model.workflow import Workflow
 
 
 def record(found: Record) -> Response:

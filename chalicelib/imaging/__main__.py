@@ -17,7 +17,8 @@ from chalicelib import pipelines
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.contact_sheet import contact_sheet
 from chalicelib.imaging.render import render
-from chalicelib.model import Pipeline, RenderedVariant, Rendering
+from chalicelib.model.picture import RenderedVariant, Rendering
+from chalicelib.model.pipeline import Pipeline
 
 BAR = 30
 """Characters of the progress bar."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from chalicelib.model import Format
+from chalicelib.model.picture import Format
 
 FOR_EVER = 0
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from chalicelib.imaging import geometry
 from chalicelib.imaging.geometry import CENTER
-from chalicelib.model import Rendering, Size
+from chalicelib.model.picture import Rendering, Size
 
 CELL = Size(320, 320)
 GAP = 16

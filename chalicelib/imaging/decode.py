@@ -20,7 +20,7 @@ from chalicelib.imaging import animation, headers, metadata
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
-from chalicelib.model import Limits, Size
+from chalicelib.model.picture import Limits, Size
 
 SHRINK_MARGIN = 1.5
 """How much larger than the largest variant a JPEG is decoded at least.

@@ -7,7 +7,7 @@ from chalicelib.imaging.decode import Original
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.resample import straight
-from chalicelib.model import OriginalInfo, Placeholder, Size
+from chalicelib.model.picture import OriginalInfo, Placeholder, Size
 
 
 def info(original: Original) -> OriginalInfo:

@@ -10,7 +10,7 @@ from chalicelib.errors import VariantTooLarge
 from chalicelib.imaging.animation import Film, durations, gif_loop, showings
 from chalicelib.imaging.boundary import encodable
 from chalicelib.imaging.metadata import Kept
-from chalicelib.model import Format, VariantSpec
+from chalicelib.model.picture import Format, VariantSpec
 
 CONTENT_TYPES = {
     Format.JPEG: "image/jpeg",

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from chalicelib.imaging.geometry import Anchor, Box, inside
 from chalicelib.imaging.pyramid import Pyramid
-from chalicelib.model import Position, Size
+from chalicelib.model.picture import Position, Size
 
 SIDE = 96
 """Pixels of the longer side of the thumbnail that is looked at."""

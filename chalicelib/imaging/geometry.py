@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chalicelib.model import Fit, Position, Size
+from chalicelib.model.picture import Fit, Position, Size
 
 
 class Box(NamedTuple):

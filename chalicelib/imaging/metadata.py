@@ -12,7 +12,7 @@ from PIL.ExifTags import IFD, Base
 
 from chalicelib.errors import CorruptImage, PermanentError
 from chalicelib.imaging.boundary import named_errors
-from chalicelib.model import Metadata, VariantSpec
+from chalicelib.model.picture import Metadata, VariantSpec
 
 _COPYRIGHT = (Base.Artist, Base.Copyright)
 _MAX_TEXT = 200

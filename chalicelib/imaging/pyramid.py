@@ -7,7 +7,7 @@ from PIL import Image
 from chalicelib.imaging import colour
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.resample import Area, premultiplied, resample
-from chalicelib.model import Size
+from chalicelib.model.picture import Size
 
 MARGIN = 2.0
 """How much larger than what is drawn from it an intermediate is at least; below, two filters in a row cost fidelity."""

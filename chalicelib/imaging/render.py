@@ -14,7 +14,7 @@ from chalicelib.imaging.decode import Frame, Original
 from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.steps import Job
-from chalicelib.model import (
+from chalicelib.model.picture import (
     Fit,
     Format,
     Limits,

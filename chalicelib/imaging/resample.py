@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from PIL import Image
 
-from chalicelib.model import Size
+from chalicelib.model.picture import Size
 
 try:
     from cykooz_resizer.alpha import AlphaMulDiv

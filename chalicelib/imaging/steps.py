@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from chalicelib.imaging import colour, geometry
 from chalicelib.imaging.geometry import Plan
 from chalicelib.imaging.resample import resample, straight
-from chalicelib.model import Format, Size, VariantSpec, Watermark
+from chalicelib.model.picture import Format, Size, VariantSpec, Watermark
 
 SHARPEN_PERCENT = 80
 SHARPEN_THRESHOLD = 2

@@ -18,7 +18,9 @@ from datetime import timedelta
 
 from chalicelib.errors import DeadlineExceeded, InvalidRequest, NotFound, PermanentError, TimeIsUp
 from chalicelib.instructions import instructed
-from chalicelib.model import Extra, Failure, Record, Rendering, Status, Variant
+from chalicelib.model.order import AdHoc
+from chalicelib.model.picture import Rendering
+from chalicelib.model.record import Failure, Record, Status, Variant
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (
     Call,
@@ -50,7 +52,7 @@ class Outcome:
     started: float
     record: Record
     placed: Sequence[Placed] = ()
-    extras: Sequence[Extra] = ()
+    extras: Sequence[AdHoc] = ()
 
 
 def align(image: Image, grounds: Newer | Since, halftone: Halftone, call: Call) -> Record | None:
@@ -143,7 +145,7 @@ def locations(variants: Iterable[Variant]) -> set[Location]:
     return {(variant.bucket, variant.key) for variant in variants}
 
 
-def _extras(entry: Entry, original: StoredObject, image: Image, halftone: Halftone) -> tuple[Extra, ...]:
+def _extras(entry: Entry, original: StoredObject, image: Image, halftone: Halftone) -> tuple[AdHoc, ...]:
     """Return the ad-hoc variants of this very version, but for those that are in the way of the pipeline's."""
     if entry.extras_etag != original.etag:
         return ()
@@ -156,11 +158,11 @@ def _extras(entry: Entry, original: StoredObject, image: Image, halftone: Halfto
 def _rendered(
     original: StoredObject,
     image: Image,
-    wanted: tuple[Extra, ...],
-    extras: tuple[Extra, ...],
+    wanted: tuple[AdHoc, ...],
+    extras: tuple[AdHoc, ...],
     halftone: Halftone,
     call: Call,
-) -> tuple[Rendering, list[Placed], tuple[Extra, ...]]:
+) -> tuple[Rendering, list[Placed], tuple[AdHoc, ...]]:
     """Render all variants, and return which ad-hoc ones are among them: none, where with them it is not possible."""
     try:
         return (*produce(original, image, (*wanted, *extras), halftone, call), extras)
@@ -203,9 +205,9 @@ def _begun(image: Image, halftone: Halftone, original: StoredObject | None) -> R
     )
 
 
-def _wanted(original: StoredObject, halftone: Halftone) -> tuple[Extra, ...]:
+def _wanted(original: StoredObject, halftone: Halftone) -> tuple[AdHoc, ...]:
     """Return what the pipeline makes of the original, whose metadata may have a say; raises InvalidRequest."""
-    return tuple(Extra(spec=spec) for spec in instructed(halftone.pipeline, original.metadata))
+    return tuple(AdHoc(spec=spec) for spec in instructed(halftone.pipeline, original.metadata))
 
 
 def _claimed(original: StoredObject, image: Image, halftone: Halftone) -> set[Location]:

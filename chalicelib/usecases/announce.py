@@ -1,7 +1,9 @@
 """Tell subscribers how an image came out."""
 
 from chalicelib.identity import image_id
-from chalicelib.model import Announcement, Completion, CompletionEvent, Failure, Record, ResizeOrder, Status
+from chalicelib.model.completion import Announcement, Completion, CompletionEvent
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.ports import Call, Halftone, now
 
 _EVENTS = {

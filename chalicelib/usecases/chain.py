@@ -7,7 +7,8 @@ retries are of one delivery, and so are the steps.
 from dataclasses import replace
 
 from chalicelib.errors import CatalogueUnavailable, PermanentError
-from chalicelib.model import Record, ResizeOrder, Status
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.record import Record, Status
 from chalicelib.usecases.align import begin, write
 from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since
 from chalicelib.usecases.resize import check, refuse_variant

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from chalicelib.errors import PermanentError, TransientError
 from chalicelib.identity import image_id
-from chalicelib.model import Failure, Record, ResizeOrder
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.record import Failure, Record
 from chalicelib.usecases.announce import announce_refusal
 from chalicelib.usecases.ports import Call, Deferral, Halftone
 from chalicelib.usecases.resize import attempt, check, resize

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import CompletionsUnavailable, PermanentError
-from chalicelib.model import Announcement, Handover
+from chalicelib.model.completion import Announcement, Handover
 from chalicelib.usecases.ports import Outlets, Target
 
 log = logging.getLogger("halftone.fan_out")

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from chalicelib.model import Record, StorageChange
+from chalicelib.model.record import Record
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.ports import Call, Halftone
 from chalicelib.usecases.remove import remove

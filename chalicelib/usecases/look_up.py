@@ -1,7 +1,7 @@
 """What is known of an image."""
 
 from chalicelib.errors import NotFound
-from chalicelib.model import Record
+from chalicelib.model.record import Record
 from chalicelib.usecases.ports import Halftone
 
 

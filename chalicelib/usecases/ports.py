@@ -8,7 +8,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from chalicelib.identity import image_id
-from chalicelib.model import Announcement, Completion, Extra, Handover, Pipeline, Record, ResizeOrder, Workflow
+from chalicelib.model.completion import Announcement, Completion, Handover
+from chalicelib.model.order import AdHoc, ResizeOrder
+from chalicelib.model.pipeline import Pipeline
+from chalicelib.model.record import Record
+from chalicelib.model.workflow import Workflow
 from chalicelib.settings import Settings
 
 Location = tuple[str, str]
@@ -86,7 +90,7 @@ class Entry:
     sequencer: str | None = None
     claimants: frozenset[Worker] = frozenset()
     places: frozenset[Location] = frozenset()
-    extras: tuple[Extra, ...] = ()
+    extras: tuple[AdHoc, ...] = ()
     extras_etag: str | None = None
     digest: str | None = None
 
@@ -169,7 +173,7 @@ class Catalogue(Protocol):
         *,
         worker: Worker,
         digest: str,
-        extras: Sequence[Extra],
+        extras: Sequence[AdHoc],
         dead: Collection[Worker] = (),
     ) -> None:
         """Settle an entry; raises Overtaken when it changed since.

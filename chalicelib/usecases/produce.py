@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import EmptyObject, FileTooLarge, InvalidRequest
 from chalicelib.imaging.render import render
-from chalicelib.model import Extra, Format, RenderedVariant, Rendering, Variant, VariantSpec
+from chalicelib.model.order import AdHoc
+from chalicelib.model.picture import Format, RenderedVariant, Rendering, VariantSpec
+from chalicelib.model.record import Variant
 from chalicelib.orders import could_be_adhoc
 from chalicelib.pipelines import could_be, extension, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
@@ -22,7 +24,7 @@ Placed = tuple[RenderedVariant, Location]
 
 
 def produce(
-    original: StoredObject, image: Image, wanted: Sequence[Extra], halftone: Halftone, call: Call
+    original: StoredObject, image: Image, wanted: Sequence[AdHoc], halftone: Halftone, call: Call
 ) -> tuple[Rendering, list[Placed]]:
     """Render what is wanted of an original, and say where each goes; nothing is written.
 
@@ -51,10 +53,10 @@ def store(placed: Sequence[Placed], halftone: Halftone) -> tuple[Variant, ...]:
     return tuple(write.result() for write in writes)
 
 
-def possible_places(wanted: Iterable[Extra], image: Image, halftone: Halftone) -> set[Location]:
+def possible_places(wanted: Iterable[AdHoc], image: Image, halftone: Halftone) -> set[Location]:
     """Return every location that the variants may go to, whatever format the original turns out to have."""
 
-    def places(extra: Extra) -> Iterator[Location]:
+    def places(extra: AdHoc) -> Iterator[Location]:
         formats = (extra.spec.format,) if extra.spec.format else Format
         for output in formats:
             try:
@@ -65,7 +67,7 @@ def possible_places(wanted: Iterable[Extra], image: Image, halftone: Halftone) -
     return {place for extra in wanted for place in places(extra)}
 
 
-def _location(extra: Extra, image: Image, output: Format, halftone: Halftone) -> Location:
+def _location(extra: AdHoc, image: Image, output: Format, halftone: Halftone) -> Location:
     """Say where a variant goes: never where an original is, or a variant of another. Raises InvalidRequest.
 
     Originals of other buckets than the source bucket have theirs in the key, so that two of one key do not meet.

@@ -1,7 +1,8 @@
 """An original was deleted: take its variants away and say so."""
 
 from chalicelib.errors import NotFound
-from chalicelib.model import Record, StorageChange
+from chalicelib.model.record import Record
+from chalicelib.model.storage import StorageChange
 from chalicelib.pipelines import is_original
 from chalicelib.usecases.align import clear_out, original_of, take_in
 from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken, StoredObject

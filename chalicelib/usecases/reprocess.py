@@ -1,7 +1,8 @@
 """Bring an image up to date that no change of its object calls for: after a new pipeline, or by hand."""
 
 from chalicelib.errors import DeadlineExceeded
-from chalicelib.model import Record, Status, StorageChange
+from chalicelib.model.record import Record, Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.pipelines import is_original
 from chalicelib.usecases.align import align
 from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, PermanentError
 from chalicelib.instructions import instructed
-from chalicelib.model import Extra, Record, ResizeOrder, Status, Variant
+from chalicelib.model.order import AdHoc, ResizeOrder
+from chalicelib.model.record import Record, Status, Variant
 from chalicelib.pipelines import pick
 from chalicelib.usecases.align import take_in
 from chalicelib.usecases.announce import announce
@@ -74,7 +75,7 @@ def _attempted(order: ResizeOrder, image: Image, halftone: Halftone, call: Call)
                     record = take_in(original, image, grounds, halftone, call)
                     if record.error:
                         return record
-                    if order.extra is None:
+                    if order.ad_hoc is None:
                         _wanted(order, original, halftone)  # raises where the metadata leaves out what is asked for
                         return record
                     continue
@@ -99,7 +100,7 @@ def refuse_variant(original: StoredObject, image: Image) -> None:
 
 
 def _check_buckets(order: ResizeOrder, halftone: Halftone) -> None:
-    for bucket in filter(None, (order.bucket, order.extra and order.extra.dest_bucket)):
+    for bucket in filter(None, (order.bucket, order.ad_hoc and order.ad_hoc.dest_bucket)):
         if bucket not in halftone.settings.allowed_buckets:
             raise ForbiddenBucket(f"bucket {bucket} is not on this stage's allow-list")
 
@@ -116,18 +117,18 @@ def _check_callback(order: ResizeOrder, halftone: Halftone) -> None:
 
 def _check_names(order: ResizeOrder, halftone: Halftone) -> None:
     pick(halftone.pipeline.variants, order.variants or ())
-    if order.extra and order.extra.spec.name in _names(halftone):
+    if order.ad_hoc and order.ad_hoc.spec.name in _names(halftone):
         raise InvalidRequest(
-            f"variants: {order.extra.spec.name} is of the pipeline; ask for it by its name", field="variants"
+            f"variants: {order.ad_hoc.spec.name} is of the pipeline; ask for it by its name", field="variants"
         )
 
 
-def _wanted(order: ResizeOrder, original: StoredObject, halftone: Halftone) -> Sequence[Extra]:
+def _wanted(order: ResizeOrder, original: StoredObject, halftone: Halftone) -> Sequence[AdHoc]:
     """Return what the order asks for, of what the original's metadata allows; raises InvalidRequest."""
-    if order.extra:
-        return (order.extra,)
+    if order.ad_hoc:
+        return (order.ad_hoc,)
     specs = instructed(halftone.pipeline, original.metadata)
-    return [Extra(spec=spec) for spec in (specs if order.variants is None else pick(specs, order.variants))]
+    return [AdHoc(spec=spec) for spec in (specs if order.variants is None else pick(specs, order.variants))]
 
 
 def _describes(entry: Entry, original: StoredObject, halftone: Halftone) -> bool:
@@ -144,7 +145,7 @@ def _busy(entry: Entry, call: Call) -> bool:
 
 
 def _added(
-    entry: Entry, original: StoredObject, image: Image, wanted: Sequence[Extra], halftone: Halftone, call: Call
+    entry: Entry, original: StoredObject, image: Image, wanted: Sequence[AdHoc], halftone: Halftone, call: Call
 ) -> Record:
     """Add variants to a settled entry, in the place of the ones with their names; raises Overtaken."""
     started = time.perf_counter()
@@ -194,5 +195,5 @@ def _by_name(variants: Sequence[Variant]) -> dict[str, Variant]:
     return {variant.name: variant for variant in variants}
 
 
-def _extras(entry: Entry) -> Sequence[Extra]:
+def _extras(entry: Entry) -> Sequence[AdHoc]:
     return entry.extras if entry.extras_etag == entry.record.etag else ()

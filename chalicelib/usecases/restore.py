@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from chalicelib.errors import InvalidRequest, NotFound, TransientError
-from chalicelib.model import Restoration, Restore, StorageChange
+from chalicelib.model.pipeline import Restore
+from chalicelib.model.storage import Restoration, StorageChange
 from chalicelib.usecases.ports import Halftone
 
 log = logging.getLogger("halftone.restore")

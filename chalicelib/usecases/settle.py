@@ -2,7 +2,7 @@
 
 import logging
 
-from chalicelib.model import Record, Status
+from chalicelib.model.record import Record, Status
 from chalicelib.usecases.align import align, locations
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since

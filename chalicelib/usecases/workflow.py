@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.errors import NotFound
-from chalicelib.model import ResizeOrder, Workflow
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.workflow import Workflow
 from chalicelib.usecases.ports import Halftone, Workflows
 from chalicelib.usecases.resize import check
 

@@ -6,7 +6,7 @@ import hmac
 
 import msgspec
 
-from chalicelib.model import Completion
+from chalicelib.model.completion import Completion
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
 

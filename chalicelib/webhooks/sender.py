@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from threading import Timer
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
-from chalicelib.model import Completion
+from chalicelib.model.completion import Completion
 from chalicelib.webhooks import message, policy
 from chalicelib.webhooks.policy import Endpoint
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from chalicelib.aws.catalogue import DynamoCatalogue, _plain, _typed
 from chalicelib.aws.clients import client
 from chalicelib.errors import CatalogueUnavailable
-from chalicelib.model import Extra, Failure, Format, OriginalInfo, Placeholder, Record, Status, VariantSpec
+from chalicelib.model.order import AdHoc
+from chalicelib.model.picture import Format, OriginalInfo, Placeholder, VariantSpec
+from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.ports import Newer, Overtaken, Since, Worker
 from tests.test_notices import SMALL
 
@@ -46,7 +48,7 @@ READY = replace(
 )
 PLACES = {("variants", "small/photo.jpg"), ("variants", "other/photo.jpg")}
 ONE, TWO, THREE, FOUR = (Worker(name, until=120, nonce="") for name in ("one", "two", "three", "four"))
-EXTRAS = (Extra(spec=VariantSpec(name="w7-webp", width=7, format=Format.WEBP), dest_key="here"),)
+EXTRAS = (AdHoc(spec=VariantSpec(name="w7-webp", width=7, format=Format.WEBP), dest_key="here"),)
 
 
 @pytest.fixture

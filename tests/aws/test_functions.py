@@ -7,7 +7,7 @@ from chalicelib import events, orders, wiring
 from chalicelib.aws.clients import client
 from chalicelib.aws.functions import LambdaFunction
 from chalicelib.errors import CompletionsUnavailable, WorkflowsUnavailable
-from chalicelib.model import Handover
+from chalicelib.model.completion import Handover
 from tests.test_notices import completion
 
 ORDER = orders.parse(

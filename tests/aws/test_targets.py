@@ -5,7 +5,8 @@ import pytest
 
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.errors import CompletionsUnavailable
-from chalicelib.model import CompletionEvent, Status
+from chalicelib.model.completion import CompletionEvent
+from chalicelib.model.record import Status
 from tests.test_notices import completion
 
 

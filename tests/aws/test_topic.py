@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.aws import topic
 from chalicelib.aws.clients import client
 from chalicelib.aws.topic import SnsCompletions
-from chalicelib.model import Announcement, Completion
+from chalicelib.model.completion import Announcement, Completion
 from chalicelib.pipelines import MAX_KEY_BYTES
 from tests.test_notices import SMALL, completion
 

@@ -8,7 +8,7 @@ from botocore.stub import ANY, Stubber
 from chalicelib.aws.clients import client
 from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import WorkflowsUnavailable
-from chalicelib.model import Failure
+from chalicelib.model.record import Failure
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:halftone-prod-workflow"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:halftone-prod-workflow:one"

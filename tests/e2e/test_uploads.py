@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from chalicelib.model import Size
+from chalicelib.model.picture import Size
 from tests.cloud import Client, Deployed, eventually
 from tests.conftest import picture
 

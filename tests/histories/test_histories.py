@@ -24,21 +24,12 @@ from chalicelib import events, orders, pipelines
 from chalicelib.aws import catalogue, storage, topic
 from chalicelib.errors import CorruptImage, PermanentError, TransientError
 from chalicelib.identity import image_id
-from chalicelib.model import (
-    Completion,
-    Format,
-    Limits,
-    OriginalInfo,
-    Pipeline,
-    Placeholder,
-    RenderedVariant,
-    Rendering,
-    ResizeOrder,
-    Source,
-    Status,
-    StorageChange,
-    VariantSpec,
-)
+from chalicelib.model.completion import Completion
+from chalicelib.model.order import ResizeOrder
+from chalicelib.model.picture import Format, Limits, OriginalInfo, Placeholder, RenderedVariant, Rendering, VariantSpec
+from chalicelib.model.pipeline import Pipeline, Source
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.settings import Settings, Webhooks
 from chalicelib.usecases import align, chain, produce, resize
 from chalicelib.usecases.announce import announce
@@ -361,8 +352,8 @@ class Histories(RuleBasedStateMachine):
         def done(record: Any) -> None:
             del self.asking[request.name]
             stored = self.world.buckets[SOURCE].get(request.key)
-            if order.extra and stored and record.etag == stored.etag:
-                self.owed[request.key].add(order.extra.spec.name)
+            if order.ad_hoc and stored and record.etag == stored.etag:
+                self.owed[request.key].add(order.ad_hoc.spec.name)
 
         def failed(error: BaseException) -> None:
             del self.asking[request.name]
@@ -388,7 +379,7 @@ class Histories(RuleBasedStateMachine):
 
     def extra(self, request: Request) -> str:
         """Name the ad-hoc variant that a request asks for; "" is none."""
-        extra = self.order(request).extra
+        extra = self.order(request).ad_hoc
         return extra.spec.name if extra else ""
 
     def order(self, request: Request) -> ResizeOrder:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.model import Status
+from chalicelib.model.record import Status
 from tests.histories.test_histories import Histories, Request
 from tests.histories.world import DEST, Fault, Worker
 

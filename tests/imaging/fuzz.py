@@ -23,7 +23,7 @@ from PIL import Image, ImageCms
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Metadata, VariantSpec, Watermark
+from chalicelib.model.picture import Fit, Format, Metadata, VariantSpec, Watermark
 
 SECONDS_PER_FILE = 10
 MEMORY_BYTES = 1 << 30

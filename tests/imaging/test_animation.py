@@ -10,7 +10,7 @@ from chalicelib.imaging import animation
 from chalicelib.imaging.encode import encode
 from chalicelib.imaging.metadata import Kept
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Limits, VariantSpec
+from chalicelib.model.picture import Fit, Format, Limits, VariantSpec
 from tests.imaging import pictures
 
 SIDE = 16

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from chalicelib.errors import InvalidRequest, UnsupportedFormat
 from chalicelib.imaging import colour
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Size, VariantSpec
+from chalicelib.model.picture import Fit, Format, Size, VariantSpec
 from tests.imaging import pictures
 
 PATCH = 8

@@ -8,7 +8,7 @@ from chalicelib.imaging import encode as module
 from chalicelib.imaging.animation import Film
 from chalicelib.imaging.encode import encode
 from chalicelib.imaging.metadata import Kept
-from chalicelib.model import Format, VariantSpec
+from chalicelib.model.picture import Format, VariantSpec
 from tests.imaging import pictures
 
 PICTURE = pictures.photograph(160, 120)

@@ -9,7 +9,7 @@ from chalicelib.imaging import focus
 from chalicelib.imaging.geometry import CENTER
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Position, Size, VariantSpec
+from chalicelib.model.picture import Fit, Position, Size, VariantSpec
 from tests.imaging import pictures
 
 GREY = (120, 120, 120)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.imaging import geometry
 from chalicelib.imaging.geometry import ANCHORS, Box, Plan, Point, plan
-from chalicelib.model import Fit, Position, Size
+from chalicelib.model.picture import Fit, Position, Size
 
 SIDES = st.integers(1, 20_000)
 SIZES = st.builds(Size, SIDES, SIDES)

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from chalicelib.imaging.render import render
-from chalicelib.model import Format, VariantSpec
+from chalicelib.model.picture import Format, VariantSpec
 from tests.imaging import pictures
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.imaging import __main__ as command
 from chalicelib.imaging.contact_sheet import CELL, GAP, contact_sheet
 from chalicelib.imaging.render import render
-from chalicelib.model import Format, VariantSpec
+from chalicelib.model.picture import Format, VariantSpec
 from tests.imaging import pictures
 
 PIPELINE = """

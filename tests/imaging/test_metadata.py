@@ -6,7 +6,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from chalicelib.imaging.metadata import Tags, kept
 from chalicelib.imaging.render import render
-from chalicelib.model import Format, Metadata, VariantSpec
+from chalicelib.model.picture import Format, Metadata, VariantSpec
 from tests.imaging import pictures
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -6,7 +6,7 @@ from PIL import Image
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Position, Size, VariantSpec
+from chalicelib.model.picture import Fit, Format, Position, Size, VariantSpec
 from tests.imaging import pictures
 
 CELL = 16

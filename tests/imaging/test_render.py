@@ -19,7 +19,7 @@ from chalicelib.errors import (
 )
 from chalicelib.imaging import encode, headers, steps
 from chalicelib.imaging.render import render
-from chalicelib.model import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
+from chalicelib.model.picture import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
 from tests.imaging import pictures
 
 SIZES = (

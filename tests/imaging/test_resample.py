@@ -7,7 +7,7 @@ from PIL import Image
 
 from chalicelib.imaging import resample as module
 from chalicelib.imaging.resample import MODES, premultiplied, resample, straight
-from chalicelib.model import Size
+from chalicelib.model.picture import Size
 from tests.imaging import pictures
 
 pytestmark = pytest.mark.skipif(not module.HAS_SIMD, reason="the SIMD resizer is not installed: there is one way only")

@@ -5,7 +5,8 @@ import pytest
 
 import app as halftone_app
 from chalicelib import pipelines
-from chalicelib.model import Pipeline, Restore, Source, VariantSpec
+from chalicelib.model.picture import VariantSpec
+from chalicelib.model.pipeline import Pipeline, Restore, Source
 from infra import roles, stage
 from localcloud.home import ROOT, STAGE
 from tests.iam import allowed

@@ -10,7 +10,10 @@ import pytest
 from chalicelib import pipelines
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
-from chalicelib.model import Completion, CompletionEvent, Failure, Format, Pipeline, Record, Status, Variant
+from chalicelib.model.completion import Completion, CompletionEvent
+from chalicelib.model.picture import Format
+from chalicelib.model.pipeline import Pipeline
+from chalicelib.model.record import Failure, Record, Status, Variant
 from chalicelib.usecases.ports import Entry, Location, now
 from localcloud.invariant import Version, violations
 from tests.conftest import picture

@@ -9,7 +9,8 @@ import pytest
 from chalicelib import events, orders
 from chalicelib.errors import CatalogueUnavailable, ForbiddenBucket, InvalidRequest, NotFound, StorageUnavailable
 from chalicelib.identity import image_id
-from chalicelib.model import Status, StorageChange
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.chain import resize_step, store_step
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.reprocess import reprocess

@@ -7,7 +7,8 @@ import pytest
 from chalicelib import orders
 from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailable, UnknownVariant
 from chalicelib.identity import image_id
-from chalicelib.model import CompletionEvent, Status
+from chalicelib.model.completion import CompletionEvent
+from chalicelib.model.record import Status
 from chalicelib.settings import Webhooks
 from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
 from chalicelib.usecases.resize import resize

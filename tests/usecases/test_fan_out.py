@@ -4,7 +4,7 @@ from threading import Event
 import pytest
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
-from chalicelib.model import Announcement, Handover
+from chalicelib.model.completion import Announcement, Handover
 from chalicelib.usecases.fan_out import deliver_again, fan_out
 from chalicelib.usecases.ports import Outlets
 from tests.test_notices import completion

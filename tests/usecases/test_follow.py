@@ -2,7 +2,8 @@ import pytest
 
 from chalicelib.aws.storage import S3Storage
 from chalicelib.errors import StorageUnavailable
-from chalicelib.model import Status, StorageChange
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.follow import follow
 from tests.conftest import call, picture
 

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, StorageUnavailable, TimeIsUp
-from chalicelib.model import CompletionEvent, Limits, Pipeline, Source, Status, StorageChange, VariantSpec
+from chalicelib.model.completion import CompletionEvent
+from chalicelib.model.picture import Limits, VariantSpec
+from chalicelib.model.pipeline import Pipeline, Source
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.ingest import ingest
 from tests.conftest import Stage, call, picture
 

@@ -7,7 +7,10 @@ import pytest
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest, StorageUnavailable, UnknownVariant
 from chalicelib.identity import image_id
-from chalicelib.model import Pipeline, Source, Status, StorageChange, VariantSpec
+from chalicelib.model.picture import VariantSpec
+from chalicelib.model.pipeline import Pipeline, Source
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.remove import remove
 from chalicelib.usecases.resize import resize

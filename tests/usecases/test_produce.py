@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.errors import StorageUnavailable
-from chalicelib.model import Format, RenderedVariant, VariantSpec
+from chalicelib.model.picture import Format, RenderedVariant, VariantSpec
 from chalicelib.usecases.produce import store
 
 SPEC = VariantSpec(name="small")

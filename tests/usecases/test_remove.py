@@ -1,5 +1,7 @@
 from chalicelib import orders
-from chalicelib.model import CompletionEvent, Status, StorageChange
+from chalicelib.model.completion import CompletionEvent
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.remove import remove

@@ -15,7 +15,9 @@ from chalicelib.errors import (
     UnknownVariant,
 )
 from chalicelib.identity import image_id
-from chalicelib.model import Format, Limits, Status, StorageChange, VariantSpec
+from chalicelib.model.picture import Format, Limits, VariantSpec
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases import resize as resize_module
 from chalicelib.usecases.ingest import ingest
 from chalicelib.usecases.reprocess import reprocess

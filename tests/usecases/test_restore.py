@@ -4,7 +4,8 @@ import pytest
 
 from chalicelib import events
 from chalicelib.errors import StorageUnavailable
-from chalicelib.model import Restoration, Restore, Source, StorageChange
+from chalicelib.model.pipeline import Restore, Source
+from chalicelib.model.storage import Restoration, StorageChange
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.restore import restore
 from tests.conftest import call, picture

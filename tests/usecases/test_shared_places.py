@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import orders, pipelines
-from chalicelib.model import Status, StorageChange
+from chalicelib.model.record import Status
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.resize import resize
 from tests.conftest import call, picture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.model import CompletionEvent
+from chalicelib.model.completion import CompletionEvent
 from chalicelib.webhooks import message
 from tests.test_notices import completion
 

@@ -1,0 +1,52 @@
+"""The message that says how an image stands, and whom it is for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.model.record import Failure, Status, Variant
+
+
+class CompletionEvent(StrEnum):
+    """What a completion says of its image."""
+
+    READY = "image.ready"
+    FAILED = "image.failed"
+    DELETED = "image.deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """The message that says an image is ready, failed or deleted.
+
+    `variants_omitted` counts those that the message had no room for; the record has them all.
+    """
+
+    schema_version: int = 1
+    event: CompletionEvent
+    image_id: str
+    bucket: str
+    key: str
+    status: Status
+    pipeline: str
+    variants: tuple[Variant, ...]
+    variants_omitted: int = 0
+    error: Failure | None
+    processing_ms: int | None
+    original_bytes: int | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A completion on its way; `callback_url` is whom the caller who caused it wants told, besides everybody else."""
+
+    completion: Completion
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover(Announcement):
+    """An announcement that one target, by its name, has not had yet."""
+
+    target: str

@@ -1,0 +1,39 @@
+"""Which uploads are originals, and which variants they get."""
+
+from dataclasses import dataclass
+
+from chalicelib.model.picture import VariantSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which keys are originals: under `prefix`, under none of `exclude`, ending in one of `suffixes` (any case).
+
+    With `instructions` the user metadata of an original has a say in its variants.
+    """
+
+    prefix: str = ""
+    exclude: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp")
+    instructions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """What to do when somebody puts an object of their own among the variants.
+
+    The original `origin` + its key is copied to `target` + its key, all in the source bucket.
+    """
+
+    origin: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The variants of an upload; `restore` of None leaves objects alone that others put among them."""
+
+    name: str
+    source: Source
+    variants: tuple[VariantSpec, ...]
+    restore: Restore | None = None

@@ -1,0 +1,60 @@
+"""What the catalogue knows of an image."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.model.picture import Format, OriginalInfo, Placeholder
+
+
+class Status(StrEnum):
+    """Where an image stands."""
+
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One stored derived image."""
+
+    name: str
+    bucket: str
+    key: str
+    format: Format
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an image has no variants: a code of `errors.py` and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the catalogue knows of an image; times are UTC, `processing_ms` is None until work has ended."""
+
+    image_id: str
+    status: Status
+    bucket: str
+    key: str
+    etag: str | None
+    version_id: str | None
+    pipeline: str
+    created_at: datetime
+    updated_at: datetime
+    processing_ms: int | None = None
+    original: OriginalInfo | None = None
+    placeholder: Placeholder | None = None
+    perceptual_hash: str | None = None
+    variants: tuple[Variant, ...] = ()
+    error: Failure | None = None
