@@ -9,7 +9,8 @@ import msgspec
 from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model.order import AdHoc, ResizeOrder
 from chalicelib.model.picture import Fit, VariantSpec
-from chalicelib.pipelines import MAX_KEY_BYTES, FormatName, Quality, Side, VariantName, lacks_side, output_format
+from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, lacks_side, output_format
+from chalicelib.pipelines.keys import MAX_KEY_BYTES
 from chalicelib.webhooks import policy
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]

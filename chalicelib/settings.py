@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chalicelib import pipelines, subscriptions
+from chalicelib import subscriptions
 from chalicelib.model.picture import Limits
+from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
 from chalicelib.webhooks import message, policy
 
@@ -71,7 +72,7 @@ def triggers(environ: Mapping[str, str] = os.environ) -> Triggers:
     deploying = environ.get("AWS_CHALICE_CLI_MODE") == "true"
     stage = load(environ) if deploying else None
     name = environ.get("PIPELINE")
-    pipeline = pipelines.load(name) if name else None
+    pipeline = loading.load(name) if name else None
     guarded = bool(pipeline and pipeline.restore)
     if guarded and stage and stage.source_bucket == stage.dest_bucket:
         raise SettingsError(f"DEST_BUCKET: expected another bucket than SOURCE_BUCKET, as pipeline {name} restores")

@@ -6,7 +6,7 @@ import time
 from functools import cache, partial
 from typing import Any
 
-from chalicelib import pipelines, settings
+from chalicelib import settings
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.functions import LambdaFunction
 from chalicelib.aws.storage import S3Storage
@@ -14,6 +14,7 @@ from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import CompletionsUnavailable, TimeIsUp, WorkflowsUnavailable
+from chalicelib.pipelines import loading
 from chalicelib.usecases.ports import Call, Halftone, Outlets, Worker
 from chalicelib.webhooks.sender import Route, Webhook
 
@@ -25,11 +26,11 @@ MARGIN_MS = 2_000
 def halftone() -> Halftone:
     """Wire the stage that the environment describes; raises SettingsError or PipelineError, each with all problems."""
     stage = settings.load()
-    pipeline = pipelines.load(stage.pipeline)
+    pipeline = loading.load(stage.pipeline)
     return Halftone(
         settings=stage,
         pipeline=pipeline,
-        digest=pipelines.digest(pipeline, stage.limits),
+        digest=loading.digest(pipeline, stage.limits),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
         completions=SnsCompletions(stage.completions_topic_arn),

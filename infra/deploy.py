@@ -17,7 +17,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import pipelines, settings
+from chalicelib import settings
+from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
 from infra import roles
 from infra import stage as stages
@@ -52,7 +53,7 @@ def main() -> None:
             deploy(options.stage, options.project, options.pipeline)
         else:
             destroy(options.stage, options.project, empty_buckets=options.empty_buckets)
-    except (DeployError, pipelines.PipelineError, settings.SettingsError, ClientError, BotoCoreError) as error:
+    except (DeployError, loading.PipelineError, settings.SettingsError, ClientError, BotoCoreError) as error:
         sys.exit(f"{options.action} of stage {options.stage}: {error}")
 
 
@@ -65,7 +66,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     config = json.loads((home / "config.json").read_text())
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
-    chosen = pipelines.load(packaged(project, name))
+    chosen = loading.load(packaged(project, name))
     where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {session.region_name}"
     print(f"stage {stage} with pipeline {name}, on {where}", flush=True)
     cloudformation = session.client("cloudformation")

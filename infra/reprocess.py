@@ -17,8 +17,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import pipelines
 from chalicelib.model.record import Status
+from chalicelib.pipelines import loading
+from chalicelib.pipelines.keys import is_original
 from infra import stage as stages
 from infra.progress import Progress
 
@@ -38,7 +39,7 @@ def main() -> None:
     sent, failed = Outcome(), Outcome()
     try:
         reprocess(boto3.Session(), options.stage, sent, failed)
-    except (ClientError, BotoCoreError, pipelines.PipelineError) as error:
+    except (ClientError, BotoCoreError, loading.PipelineError) as error:
         sys.exit(f"reprocess of stage {options.stage}: {error}")
     finally:
         print(told(sent, failed, options.stage))
@@ -55,8 +56,8 @@ def reprocess(session: Any, stage: str, sent: Outcome, failed: Outcome) -> None:
     functions = session.client("lambda", config=Config(max_pool_connections=THREADS))
     function = f"{stages.APP}-{stage}-on_upload"
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    bucket, source = variables["SOURCE_BUCKET"], pipelines.load(variables["PIPELINE"]).source
-    keys = {key: ORIGINAL if pipelines.is_original(source, key) else OTHER for key in _listed(session, bucket)}
+    bucket, source = variables["SOURCE_BUCKET"], loading.load(variables["PIPELINE"]).source
+    keys = {key: ORIGINAL if is_original(source, key) else OTHER for key in _listed(session, bucket)}
     for key in _recorded(session, variables["IMAGES_TABLE"], bucket):
         keys.setdefault(key, GONE)
 

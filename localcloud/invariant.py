@@ -13,7 +13,7 @@ from chalicelib.model.completion import Completion
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.model.record import Record, Status, Variant
-from chalicelib.pipelines import variant_key
+from chalicelib.pipelines.keys import variant_key
 from chalicelib.usecases.ports import Entry, Location
 
 Stored = Mapping[Location, str]

@@ -12,10 +12,10 @@ import boto3
 import msgspec
 from botocore.config import Config
 
-from chalicelib import pipelines
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.identity import image_id
 from chalicelib.model.completion import Completion
+from chalicelib.pipelines import loading
 from chalicelib.usecases.ports import Entry
 from infra.stage import APP
 from localcloud.home import STAGE
@@ -32,7 +32,7 @@ class Stage:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.source, self.dest = environ["SOURCE_BUCKET"], environ["DEST_BUCKET"]
-        self.pipeline = pipelines.load(environ["PIPELINE"])
+        self.pipeline = loading.load(environ["PIPELINE"])
         self.session = boto3.Session()
         self._url, self._scratch = environ["AWS_ENDPOINT_URL"], environ["TMPDIR"]
         config = Config(max_pool_connections=2 * THREADS)

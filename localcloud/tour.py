@@ -14,8 +14,9 @@ from typing import Any
 
 import boto3
 
-from chalicelib import pipelines
 from chalicelib.model.pipeline import Pipeline
+from chalicelib.pipelines import loading
+from chalicelib.pipelines.keys import is_original
 from infra.stage import APP
 from localcloud.home import STAGE
 
@@ -28,7 +29,7 @@ TASK = f"{APP}-{STAGE}-resize_task"
 
 def main() -> None:
     source, dest = os.environ["SOURCE_BUCKET"], os.environ["DEST_BUCKET"]
-    pipeline = pipelines.load(os.environ["PIPELINE"])
+    pipeline = loading.load(os.environ["PIPELINE"])
     key = pipeline.source.prefix + SAMPLE.name
     image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"s3://{source}/{key}"))
     s3 = boto3.resource("s3")
@@ -36,7 +37,7 @@ def main() -> None:
     _forget(s3, table, image_id)
     started = time.monotonic()
     s3.Bucket(source).put_object(Key=key, Body=SAMPLE.read_bytes(), ContentType="image/jpeg")
-    if not pipelines.is_original(pipeline.source, key):
+    if not is_original(pipeline.source, key):
         boto3.client("lambda").invoke(FunctionName=TASK, Payload=json.dumps({"bucket": source, "key": key}))
     seen = _watch([s3.Bucket(source), s3.Bucket(dest)], table, image_id, started)
     with urllib.request.urlopen(f"{os.environ['API_URL']}/images/{image_id}", timeout=PATIENCE) as response:
@@ -76,7 +77,7 @@ def suggestions(pipeline: Pipeline, key: str, image_id: str) -> list[str]:
     prefix, name = pipeline.source.prefix, key.removeprefix(pipeline.source.prefix)
     sample = f'"bucket": "\'$SOURCE_BUCKET\'", "key": "{key}"'
     lines = []
-    if pipelines.is_original(pipeline.source, key):
+    if is_original(pipeline.source, key):
         cli, curl = ("--metadata width=640", "-H x-amz-meta-width:640 ") if pipeline.source.instructions else ("", "")
         lines += [
             f"aws s3 cp photo.jpg s3://$SOURCE_BUCKET/{prefix} {cli:<10}  # or, without the AWS CLI:",

@@ -7,7 +7,7 @@ import pytest
 from chalice.test import Client
 
 from chalicelib import wiring
-from chalicelib.pipelines import PipelineError
+from chalicelib.pipelines.loading import PipelineError
 from tests.test_events import record
 
 ROOT = Path(__file__).parent.parent

@@ -13,12 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from chalicelib import pipelines
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.contact_sheet import contact_sheet
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import RenderedVariant, Rendering
 from chalicelib.model.pipeline import Pipeline
+from chalicelib.pipelines import keys, loading
 
 BAR = 30
 """Characters of the progress bar."""
@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Render every photo, and return 0, 1 when some could not be rendered, or 2 when nothing could be begun."""
     options = _parser().parse_args(arguments)
     try:
-        pipeline = pipelines.load(options.pipeline)
-    except pipelines.PipelineError as error:
+        pipeline = loading.load(options.pipeline)
+    except loading.PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     twice = [name for name, count in Counter(photo.name for photo in options.photos).items() if count > 1]
@@ -96,8 +96,8 @@ def _write(rendering: Rendering, photo: Path, pipeline: Pipeline, folder: Path) 
 
 def _key(variant: RenderedVariant, photo: Path) -> str:
     image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, photo.resolve().as_uri()))
-    extension = pipelines.extension(variant.format)
-    return pipelines.variant_key(variant.spec, photo.name, image_id=image_id, extension=extension)
+    extension = keys.extension(variant.format)
+    return keys.variant_key(variant.spec, photo.name, image_id=image_id, extension=extension)
 
 
 def _described(rendering: Rendering, photo: Path, pipeline: Pipeline) -> dict[str, object]:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chalicelib.errors import DeadlineExceeded, InvalidRequest, NotFound, PermanentError, TimeIsUp
-from chalicelib.instructions import instructed
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import Rendering
 from chalicelib.model.record import Failure, Record, Status, Variant
+from chalicelib.pipelines.instructions import instructed
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (
     Call,

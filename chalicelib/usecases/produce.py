@@ -11,7 +11,7 @@ from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import Format, RenderedVariant, Rendering, VariantSpec
 from chalicelib.model.record import Variant
 from chalicelib.orders import could_be_adhoc
-from chalicelib.pipelines import could_be, extension, variant_key
+from chalicelib.pipelines.keys import could_be, extension, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
 log = logging.getLogger("halftone.produce")

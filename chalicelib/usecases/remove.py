@@ -3,7 +3,7 @@
 from chalicelib.errors import NotFound
 from chalicelib.model.record import Record
 from chalicelib.model.storage import StorageChange
-from chalicelib.pipelines import is_original
+from chalicelib.pipelines.keys import is_original
 from chalicelib.usecases.align import clear_out, original_of, take_in
 from chalicelib.usecases.ports import Call, Halftone, Image, Newer, Overtaken, StoredObject
 from chalicelib.usecases.settle import settle

@@ -3,7 +3,7 @@
 from chalicelib.errors import DeadlineExceeded
 from chalicelib.model.record import Record, Status
 from chalicelib.model.storage import StorageChange
-from chalicelib.pipelines import is_original
+from chalicelib.pipelines.keys import is_original
 from chalicelib.usecases.align import align
 from chalicelib.usecases.ports import Call, Entry, Halftone, Image, Overtaken, Since
 from chalicelib.usecases.settle import in_order, settle

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.errors import BY_CODE, CatalogueUnavailable, ForbiddenBucket, InvalidRequest, PermanentError
-from chalicelib.instructions import instructed
 from chalicelib.model.order import AdHoc, ResizeOrder
 from chalicelib.model.record import Record, Status, Variant
-from chalicelib.pipelines import pick
+from chalicelib.pipelines.fields import pick
+from chalicelib.pipelines.instructions import instructed
 from chalicelib.usecases.align import take_in
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.ports import (

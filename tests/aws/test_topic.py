@@ -10,7 +10,7 @@ from chalicelib.aws import topic
 from chalicelib.aws.clients import client
 from chalicelib.aws.topic import SnsCompletions
 from chalicelib.model.completion import Announcement, Completion
-from chalicelib.pipelines import MAX_KEY_BYTES
+from chalicelib.pipelines.keys import MAX_KEY_BYTES
 from tests.test_notices import SMALL, completion
 
 

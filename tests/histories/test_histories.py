@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from chalicelib import events, orders, pipelines
+from chalicelib import events, orders
 from chalicelib.aws import catalogue, storage, topic
 from chalicelib.errors import CorruptImage, PermanentError, TransientError
 from chalicelib.identity import image_id
@@ -30,6 +30,7 @@ from chalicelib.model.picture import Format, Limits, OriginalInfo, Placeholder, 
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
 from chalicelib.model.storage import StorageChange
+from chalicelib.pipelines import loading as pipelines
 from chalicelib.settings import Settings, Webhooks
 from chalicelib.usecases import align, chain, produce, resize
 from chalicelib.usecases.announce import announce

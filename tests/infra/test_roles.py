@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 import app as halftone_app
-from chalicelib import pipelines
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline, Restore, Source
+from chalicelib.pipelines import loading
 from infra import roles, stage
 from localcloud.home import ROOT, STAGE
 from tests.iam import allowed
@@ -60,7 +60,7 @@ def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
     config = json.loads((home / "config.json").read_text())
     variables = stage.environment(OUTPUTS, {})
     assert stage.configured({**config, "stages": {}}, STAGE, variables, roles.policy_files(STAGE)) == config
-    local = roles.Estate(STAGE, REGION, ACCOUNT, variables, pipelines.load("default"))
+    local = roles.Estate(STAGE, REGION, ACCOUNT, variables, loading.load("default"))
     committed = {path.stem: path.read_text() for path in (home / roles.folder(STAGE)).iterdir()}
     assert committed == {kind: stage.text(policy) for kind, policy in roles.policies(local).items()}
 
@@ -72,7 +72,7 @@ def test_every_function_has_a_policy() -> None:
     assert set(roles.policy_files(STAGE)) == registered | {"api_handler", "on_destination"}
     kinds = {file.removeprefix(f"policy-{STAGE}/").removesuffix(".json") for file in roles.policy_files(STAGE).values()}
     assert set(roles.policies(estate())) == kinds
-    default = roles.Estate(STAGE, REGION, ACCOUNT, stage.environment(OUTPUTS, {}), pipelines.load("default"))
+    default = roles.Estate(STAGE, REGION, ACCOUNT, stage.environment(OUTPUTS, {}), loading.load("default"))
     assert set(roles.policies(default)) == kinds - {"restore"}, "a pipeline that restores nothing has no such function"
 
 
@@ -136,7 +136,7 @@ def test_variants_that_another_pipeline_left_in_the_source_bucket_may_be_removed
 
     def then(name: str, before: dict[str, Any]) -> dict[str, Any]:
         former = roles.former_folders(before, source)
-        return roles.policies(roles.Estate(STAGE, REGION, ACCOUNT, variables, pipelines.load(name), former))
+        return roles.policies(roles.Estate(STAGE, REGION, ACCOUNT, variables, loading.load(name), former))
 
     def removable(policies: dict[str, Any]) -> set[str]:
         kind = next(kind for kind, handlers in roles.KINDS.items() if handler in handlers)

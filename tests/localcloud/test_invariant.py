@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import pipelines
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
 from chalicelib.model.completion import Completion, CompletionEvent
 from chalicelib.model.picture import Format
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.model.record import Failure, Record, Status, Variant
+from chalicelib.pipelines import loading
 from chalicelib.usecases.ports import Entry, Location, now
 from localcloud.invariant import Version, violations
 from tests.conftest import picture
@@ -32,7 +32,7 @@ class Seen:
 
     source: str = "originals"
     dest: str = "variants"
-    pipeline: Pipeline = field(default_factory=lambda: pipelines.load("default"))
+    pipeline: Pipeline = field(default_factory=lambda: loading.load("default"))
     history: list[Version] = field(default_factory=list)
     record: Record | None = None
     stored: dict[Location, str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def ready() -> Seen:
             bytes=len(made.data),
             etag=etag(made.data),
         )
-        for made in render(data, pipelines.load("default").variants).variants
+        for made in render(data, loading.load("default").variants).variants
     )
     return whole(Status.READY, data, variants)
 

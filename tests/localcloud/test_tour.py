@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib import pipelines
+from chalicelib.pipelines import loading
 from localcloud.tour import suggestions
 
 
@@ -28,7 +28,7 @@ from localcloud.tour import suggestions
     ],
 )
 def test_what_is_suggested_fits_the_pipeline(name: str, expected: list[str]) -> None:
-    pipeline = pipelines.load(name)
+    pipeline = loading.load(name)
     lines = suggestions(pipeline, pipeline.source.prefix + "sample.jpg", "the-id")
     for words in expected:
         assert [line for line in lines if words in line], words

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import orders, pipelines
+from chalicelib import orders
 from chalicelib.model.record import Status
 from chalicelib.model.storage import StorageChange
+from chalicelib.pipelines import loading as pipelines
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.resize import resize
 from tests.conftest import call, picture

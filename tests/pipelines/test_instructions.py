@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import instructions
 from chalicelib.errors import InvalidRequest, UnknownVariant
-from chalicelib.instructions import instructed
 from chalicelib.model.picture import Fit, Format, Limits, VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
+from chalicelib.pipelines import instructions
+from chalicelib.pipelines.instructions import instructed
 
 THUMBNAIL = VariantSpec(name="thumbnail", width=128, height=128)
 LARGE = VariantSpec(name="large", width=1280, quality=80, format=Format.WEBP, enlarge=True, key="{stem}.{ext}")

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.errors import InvalidRequest, UnknownVariant
 from chalicelib.model.picture import Fit, VariantSpec
 from chalicelib.model.pipeline import Pipeline
-from chalicelib.pipelines import FormatName, Quality, Side, checked, lacks_side, output_format, pick
+from chalicelib.pipelines.fields import FormatName, Quality, Side, checked, lacks_side, output_format, pick
 
 _FIELDS: dict[str, Any] = {"width": Side, "height": Side, "fit": Fit, "format": FormatName, "quality": Quality}
 _PREFIX = "x-amz-meta-"
@@ -21,7 +21,7 @@ def instructed(pipeline: Pipeline, metadata: Mapping[str, str]) -> tuple[Variant
     says of each. Other metadata is somebody else's. Raises InvalidRequest, which lists all that is wrong, and
     UnknownVariant.
 
-    >>> from chalicelib.pipelines import load
+    >>> from chalicelib.pipelines.loading import load
     >>> [(spec.width, spec.height) for spec in instructed(load("metadata_sized"), {"width": "640"})]
     [(640, 300)]
     """
