@@ -18,7 +18,7 @@ endif
 
 CLOUD := $(PYTHON) -m localcloud
 BIN := .local/venv/bin
-CODE := app.py chalicelib localcloud infra bench tests
+CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
 .PHONY: help up down logs env test check fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Chalice, ConvertToMiddleware, Response, S3Event, SNSEvent
 
-from chalicelib import events, settings
+from chalicelib import events, results, settings
 from chalicelib.http import problems, requests, views
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.chain import resize_step, store_step
@@ -47,7 +47,7 @@ if triggers.guarded_bucket:
 
     @app.on_s3_event(bucket=triggers.guarded_bucket, events=["s3:ObjectCreated:*"])
     def on_destination(event: S3Event) -> dict[str, Any]:
-        return events.restore_result(restore(events.storage_changes(event.to_dict()), halftone()))
+        return results.restore_result(restore(events.storage_changes(event.to_dict()), halftone()))
 
     on_destination.event_class = StorageEvent
 
@@ -65,7 +65,7 @@ def redeliver(event: dict[str, Any], _context: Any) -> None:
 @app.lambda_function()
 def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
     order = events.resize_order(event)
-    return events.task_result(order, resize(order, halftone(), call(context, events.delivery(event))))
+    return results.task_result(order, resize(order, halftone(), call(context, events.delivery(event))))
 
 
 @app.lambda_function()
@@ -75,14 +75,14 @@ def resize_later(event: dict[str, Any], context: Any) -> None:
 
 @app.lambda_function()
 def chain_resize(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return events.resize_result(
+    return results.resize_result(
         resize_step(events.original_order(event), halftone(), call(context, events.delivery(event)))
     )
 
 
 @app.lambda_function()
 def chain_store(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return events.store_result(
+    return results.store_result(
         store_step(events.claimed_entry(event), halftone(), call(context, events.delivery(event)))
     )
 
@@ -91,7 +91,7 @@ def chain_store(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def chain_notify(event: dict[str, Any], context: Any) -> dict[str, Any]:
     record = events.stored_record(event)
     announce(record, halftone(), call(context))
-    return events.chain_result(record)
+    return results.chain_result(record)
 
 
 @app.route("/resize", methods=["POST"], content_types=[])

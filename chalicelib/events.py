@@ -1,18 +1,17 @@
 """AWS event dictionaries become the model: the only code that indexes them."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
 import msgspec
 
 from chalicelib import orders
-from chalicelib.errors import BY_CODE
 from chalicelib.model.completion import Announcement, Completion, Handover
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Record
-from chalicelib.model.storage import Restoration, StorageChange
+from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.ports import Entry
 
 log = logging.getLogger("halftone.events")
@@ -80,12 +79,6 @@ def handover(event: Mapping[str, Any]) -> Handover:
     return msgspec.convert(event, Handover)
 
 
-def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
-    """Say what the restore guard did: in words (S3 sends one object at a time), and for each object."""
-    words = dict.fromkeys(restoration.message for restoration in restorations)
-    return {"message": "; ".join(words) or "nothing to do", "objects": msgspec.to_builtins(restorations)}
-
-
 def resize_order(task: Mapping[str, Any]) -> ResizeOrder:
     """Read the input of the resize task: the fields of POST /resize. Raises InvalidRequest."""
     return orders.parse(_without_delivery(task))
@@ -109,41 +102,6 @@ def stored_record(step: Mapping[str, Any]) -> Record:
 def deferred_order(event: Mapping[str, Any]) -> ResizeOrder:
     """Read the input of `resize_later`, as POST /resize wrote it."""
     return msgspec.convert(event, ResizeOrder)
-
-
-def resize_result(entry: Entry) -> dict[str, Any]:
-    """Hand on what the chain has made of an image and not saved yet."""
-    document: dict[str, Any] = msgspec.to_builtins(entry)
-    return document
-
-
-def store_result(record: Record | None) -> dict[str, Any]:
-    """Hand on the record that the chain has saved; None where there is nothing to notify of."""
-    return {"record": msgspec.to_builtins(record)}
-
-
-def chain_result(record: Record) -> dict[str, Any]:
-    """Say how the chain ended: with SUCCESS, or with the name of the error that is on record."""
-    if record.error:
-        return {"status": "FAILED", "image_id": record.image_id, "Error": BY_CODE[record.error.code].__name__}
-    return {"status": "SUCCESS", "image_id": record.image_id, "variants": msgspec.to_builtins(record.variants)}
-
-
-def task_result(order: ResizeOrder, record: Record) -> dict[str, Any]:
-    """Say what the resize task made; of several variants, `dest_key` and the sides are those of the first."""
-    wanted = order.ad_hoc.spec.name if order.ad_hoc else next(iter(order.variants or [record.variants[0].name]))
-    made = next(variant for variant in record.variants if variant.name == wanted)
-    return {
-        "status": "SUCCESS",
-        "image_id": record.image_id,
-        "source_bucket": record.bucket,
-        "source_key": record.key,
-        "dest_bucket": made.bucket,
-        "dest_key": made.key,
-        "width": made.width,
-        "height": made.height,
-        "variants": msgspec.to_builtins(record.variants),
-    }
 
 
 def _without_delivery(event: Mapping[str, Any]) -> dict[str, Any]:

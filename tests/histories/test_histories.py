@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from chalicelib import events, orders
+from chalicelib import events, orders, results
 from chalicelib.aws import catalogue, storage, topic
 from chalicelib.errors import CorruptImage, PermanentError, TransientError
 from chalicelib.identity import image_id
@@ -280,11 +280,11 @@ class Histories(RuleBasedStateMachine):
         halftone, call, handed = self.halftones[self.pipeline], self.call(execution.name), execution.handed
 
         def resize_() -> tuple[str, dict[str, Any]]:
-            return "store", events.resize_result(chain.resize_step(events.original_order(handed), halftone, call))
+            return "store", results.resize_result(chain.resize_step(events.original_order(handed), halftone, call))
 
         def store() -> tuple[str, dict[str, Any]]:
             record = chain.store_step(events.claimed_entry(handed), halftone, call)
-            return "notify" if record else "", events.store_result(record)
+            return "notify" if record else "", results.store_result(record)
 
         def notify() -> tuple[str, dict[str, Any]]:
             announce(events.stored_record(handed), halftone, call)

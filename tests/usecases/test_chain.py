@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import events, orders
+from chalicelib import events, orders, results
 from chalicelib.errors import CatalogueUnavailable, ForbiddenBucket, InvalidRequest, NotFound, StorageUnavailable
 from chalicelib.identity import image_id
 from chalicelib.model.record import Status
@@ -35,7 +35,7 @@ def entry(stage):
 def resized(stage, delivery="chain"):
     """Do the first step, and hand its result over as Step Functions do."""
     step = resize_step(ORDER, stage.halftone, call(delivery))
-    return events.claimed_entry(json.loads(json.dumps(events.resize_result(step))))
+    return events.claimed_entry(json.loads(json.dumps(results.resize_result(step))))
 
 
 def test_each_step_does_its_own_part(stage):
@@ -53,18 +53,18 @@ def test_each_step_does_its_own_part(stage):
 def test_what_is_handed_on_is_what_the_next_step_reads(stage):
     stage.upload("photo.jpg", picture())
     step = resize_step(ORDER, stage.halftone, call())
-    document = json.loads(json.dumps(events.resize_result(step)))
+    document = json.loads(json.dumps(results.resize_result(step)))
     assert events.claimed_entry(document | {events.REDRIVEN: "delivery"}) == step
     record = step.record
-    assert events.stored_record(json.loads(json.dumps(events.store_result(record)))) == record
-    assert events.store_result(None) == {"record": None}
+    assert events.stored_record(json.loads(json.dumps(results.store_result(record)))) == record
+    assert results.store_result(None) == {"record": None}
 
 
 def test_an_original_at_fault_goes_through_all_steps_and_says_so_at_the_end(stage):
     stage.upload("photo.jpg", b"no picture")
     record = store_step(resized(stage), stage.halftone, call("chain"))
     assert stage.record("photo.jpg").error.code == "unsupported_format"
-    assert events.chain_result(record) == {
+    assert results.chain_result(record) == {
         "status": "FAILED", "image_id": image_id("originals", "photo.jpg"), "Error": "UnsupportedFormat",
     }  # fmt: skip
 

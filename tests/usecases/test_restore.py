@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import events
 from chalicelib.errors import StorageUnavailable
 from chalicelib.model.pipeline import Restore, Source
 from chalicelib.model.storage import Restoration, StorageChange
@@ -84,14 +83,3 @@ def test_a_fault_is_raised_after_the_others_are_done(stage, halftone, monkeypatc
     with pytest.raises(StorageUnavailable):
         restore([appeared("a.jpg"), appeared("b.jpg")], halftone)
     assert "restore-folder/b.jpg" in stage.keys("originals")
-
-
-def test_the_answer_says_it_in_words_and_for_each_object():
-    done = Restoration(message="manual upload, original restored", bucket="b", key="k", restored_to="r")
-    assert events.restore_result([done]) == {
-        "message": "manual upload, original restored",
-        "objects": [
-            {"message": "manual upload, original restored", "bucket": "b", "key": "k", "restored_to": "r"},
-        ],
-    }
-    assert events.restore_result([]) == {"message": "nothing to do", "objects": []}

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TextIO
 
 from chalicelib.errors import PermanentError
-from chalicelib.imaging.contact_sheet import contact_sheet
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import RenderedVariant, Rendering
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.pipelines import keys, loading
+from preview.contact_sheet import contact_sheet
 
 BAR = 30
 """Characters of the progress bar."""
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chalicelib.imaging", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m preview", description=__doc__)
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="files to render")
     parser.add_argument("--pipeline", required=True, metavar="NAME", help="one that ships, or the path of a .toml file")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where variants and descriptions go")

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from chalicelib.imaging import __main__ as command
-from chalicelib.imaging.contact_sheet import CELL, GAP, contact_sheet
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Format, VariantSpec
+from preview import __main__ as command
+from preview.contact_sheet import CELL, GAP, contact_sheet
 from tests.imaging import pictures
 
 PIPELINE = """
