@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -10,7 +10,7 @@ from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model.order import AdHoc, ResizeOrder
 from chalicelib.model.picture import Fit, VariantSpec
 from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, lacks_side, output_format
-from chalicelib.pipelines.keys import MAX_KEY_BYTES
+from chalicelib.pipelines.keys import AD_HOC, MAX_KEY_BYTES
 from chalicelib.webhooks import policy
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -18,8 +18,6 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
 Request = TypeVar("Request", bound="OriginalRequest")
 
-_PARAMETER = rf"(?:w\d+|h\d+|fit-[a-z]+|{'|'.join(get_args(FormatName))}|q\d+)"
-_ADHOC = re.compile(rf"{_PARAMETER}(?:-{_PARAMETER})*(?:-to-[0-9a-f]+)?/.*", re.DOTALL)
 _ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
 """What msgspec's messages repeat of the document."""
 
@@ -34,7 +32,7 @@ class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to quality for one ad-hoc variant, or neither for all."""
+    """What a caller may write: `variants`, or any of width to quality for one ad hoc variant, or neither for all."""
 
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
@@ -70,13 +68,13 @@ def parse_original(document: object) -> ResizeOrder:
     return _order(ResizeRequest(bucket=request.bucket, key=request.key))
 
 
-def could_be_adhoc(key: str) -> bool:
-    """Tell whether a key could be that of some original's ad-hoc variant, where its request names no place.
+def is_ad_hoc_place(key: str) -> bool:
+    """Tell whether a key is among those that are kept for ad hoc variants whose requests name no place.
 
-    >>> could_be_adhoc("w300-webp-q75/photo.jpg"), could_be_adhoc("cards/photo.jpg")
+    >>> is_ad_hoc_place("_/w300-webp-q75/5d41402a/photo.jpg"), is_ad_hoc_place("cards/photo.jpg")
     (True, False)
     """
-    return _ADHOC.fullmatch(key) is not None
+    return key.startswith(AD_HOC)
 
 
 def _checked(document: object, kind: type[Request]) -> Request:
@@ -135,7 +133,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         fit=request.fit or Fit.INSIDE,
         format=output,
         quality=request.quality,
-        key="{variant}/{key}" if output is None else "{variant}/{key}.{ext}",
+        key="_/{variant}/{version}/{key}" if output is None else "_/{variant}/{version}/{key}.{ext}",
     )
     if missing := lacks_side(spec):
         raise InvalidRequest(f"{missing}: expected a number, because fit {spec.fit} needs both sides", field=missing)

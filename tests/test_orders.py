@@ -1,9 +1,12 @@
+import doctest
+
 import pytest
 
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.picture import Fit, Format
+from chalicelib.pipelines.keys import variant_key
 
 PLACE = {"bucket": "photos", "key": "a.jpg"}
 
@@ -34,7 +37,7 @@ def test_an_adhoc_variant_is_named_by_its_parameters():
     assert (order.ad_hoc.dest_key, order.ad_hoc.dest_bucket) == ("x.webp", None)
 
 
-def test_different_parameters_make_different_names_and_keys():
+def test_different_parameters_make_different_names():
     requests = [
         {"width": 10},
         {"height": 10},
@@ -46,6 +49,26 @@ def test_different_parameters_make_different_names_and_keys():
     ]
     extras = [orders.parse(PLACE | request).ad_hoc for request in requests]
     assert len({extra.spec.name for extra in extras if extra}) == len(requests)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"width": 10}, "_/w10/5d41/a.jpg"), ({"width": 10, "format": "webp"}, "_/w10-webp/5d41/a.jpg.webp")],
+)
+def test_an_ad_hoc_variant_has_a_place_that_is_kept_for_such(change, key):
+    ad_hoc = orders.parse(PLACE | change).ad_hoc
+    assert ad_hoc is not None
+    assert variant_key(ad_hoc.spec, "a.jpg", image_id="", extension="webp", version="5d41") == key
+    assert orders.is_ad_hoc_place(key)
+
+
+@pytest.mark.parametrize("key", ["w10/a.jpg", "_a.jpg", "@_/a.jpg", "a/_/b.jpg", "_"])
+def test_no_other_place_is(key):
+    assert not orders.is_ad_hoc_place(key)
+
+
+def test_the_docstrings_say_true():
+    assert doctest.testmod(orders).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,13 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The variants of an upload; `restore` of None leaves objects alone that others put among them."""
+    """The variants of an upload; `restore` of None leaves objects alone that others put among them.
+
+    With `shared_keys`, variants of two originals may have one place: the later one overwrites the other.
+    """
 
     name: str
     source: Source
     variants: tuple[VariantSpec, ...]
     restore: Restore | None = None
+    shared_keys: bool = False

@@ -71,19 +71,20 @@ def load(name_or_path: str) -> Pipeline:
 
 def parse(document: Mapping[str, Any], *, name: str, folder: Path) -> Pipeline:
     """Turn a TOML document into a Pipeline; watermark images are read from `folder`. Raises PipelineError."""
-    unknown = document.keys() - {"source", "variants", "restore"}
-    problems = [f"{table}: unknown table, expected source, variants or restore" for table in sorted(unknown)]
+    unknown = document.keys() - {"shared_keys", "source", "variants", "restore"}
+    problems = [f"{name}: unknown, expected shared_keys, source, variants or restore" for name in sorted(unknown)]
+    shared = _converted(document.get("shared_keys", False), bool, "shared_keys", problems) is True
     source = Source(**_fields(document.get("source", {}), _SOURCE_FIELDS, "source", problems))
     tables = document.get("variants")
     if not isinstance(tables, Mapping) or not tables:
         problems.append("variants: expected at least one table such as [variants.thumbnail]")
         tables = {}
     variants = tuple(_variant(key, table, folder, problems) for key, table in tables.items())
-    problems.extend(keys.conflicts(source, variants))
+    problems.extend(keys.conflicts(source, variants, shared=shared))
     restore = _restore(document["restore"], source, problems) if "restore" in document else None
     if problems:
         raise PipelineError("\n".join([f"{name}.toml:", *(f"  {problem}" for problem in problems)]))
-    return Pipeline(name=name, source=source, variants=variants, restore=restore)
+    return Pipeline(name=name, source=source, variants=variants, restore=restore, shared_keys=shared)
 
 
 def digest(pipeline: Pipeline, limits: Limits) -> str:
@@ -105,7 +106,7 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
     )
     if lacks_side(spec):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
-    problems.extend(f"{path}.{problem}" for problem in (*_wrong_size(spec), *keys.wrong(spec.key)))
+    problems.extend(f"{path}.{problem}" for problem in (*_wrong_size(spec), *keys.wrong(spec)))
     return spec
 
 

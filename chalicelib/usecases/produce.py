@@ -10,7 +10,7 @@ from chalicelib.imaging.render import render
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import Format, RenderedVariant, Rendering, VariantSpec
 from chalicelib.model.record import Variant
-from chalicelib.orders import could_be_adhoc
+from chalicelib.orders import is_ad_hoc_place
 from chalicelib.pipelines.keys import could_be, extension, variant_key
 from chalicelib.usecases.ports import Call, Halftone, Image, Location, StoredObject
 
@@ -79,7 +79,7 @@ def _location(extra: AdHoc, image: Image, output: Format, halftone: Halftone) ->
         field = "dest_key" if extra.dest_key else "dest_bucket"
         raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
     if extra.dest_key and (
-        could_be_adhoc(key)
+        is_ad_hoc_place(key)
         or any(bucket == _home(spec, halftone) and could_be(spec, key) for spec in halftone.pipeline.variants)
     ):
         raise InvalidRequest(f"dest_key: {key} is where other variants go; choose another place", field="dest_key")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chalicelib.model.picture import Fit, Format, Limits, Position
-from chalicelib.model.pipeline import Restore, Source
+from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys, loading
 from tests.imaging import pictures
 from tests.pipelines.written import parsed, problems
@@ -49,6 +49,17 @@ def test_only_the_recipe_for_it_takes_instructions_and_restores():
     loaded = [loading.load(file.stem) for file in loading.PIPELINES.glob("*.toml")]
     assert [pipeline.name for pipeline in loaded if pipeline.source.instructions] == ["metadata_sized"]
     assert [pipeline.name for pipeline in loaded if pipeline.restore] == ["metadata_sized"]
+
+
+def test_only_the_recipe_that_needs_it_lets_originals_share_keys():
+    loaded = [loading.load(file.stem) for file in loading.PIPELINES.glob("*.toml")]
+    assert [pipeline.name for pipeline in loaded if pipeline.shared_keys] == ["metadata_sized"]
+    assert not Pipeline(name="p", source=Source(), variants=()).shared_keys
+
+
+def test_that_keys_are_shared_is_said_with_true_or_false():
+    found = problems('shared_keys = "yes"\n[variants.a]\nwidth = 1')
+    assert found == ["shared_keys: expected true or false, got 'yes'"]
 
 
 def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):

@@ -18,7 +18,7 @@ height = 32
 [variants.web]
 width = 64
 format = "webp"
-key = "{variant}/{stem}.{ext}"
+key = "{variant}/{key}.{ext}"
 """
 
 
@@ -38,11 +38,11 @@ def run(folder, *photos, extra=()):
 def test_variants_and_descriptions_go_to_the_folder(folder, capsys):
     assert run(folder, "one.png", "two ü.jpg") == 0
     assert pictures.opened((folder / "out/small/one.png").read_bytes()).size == (32, 21)
-    assert pictures.opened((folder / "out/web/two ü.webp").read_bytes()).size == (64, 96)
+    assert pictures.opened((folder / "out/web/two ü.jpg.webp").read_bytes()).size == (64, 96)
     described = json.loads((folder / "out/one.png.json").read_text())
     assert (described["original"]["width"], described["original"]["has_alpha"]) == (120, True)
-    assert [variant["key"] for variant in described["variants"]] == ["small/one.png", "web/one.webp"]
-    assert described["variants"][1]["bytes"] == (folder / "out/web/one.webp").stat().st_size
+    assert [variant["key"] for variant in described["variants"]] == ["small/one.png", "web/one.png.webp"]
+    assert described["variants"][1]["bytes"] == (folder / "out/web/one.png.webp").stat().st_size
     assert "small 21x32 jpeg, web 64x96 webp" in capsys.readouterr().out
 
 
