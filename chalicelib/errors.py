@@ -91,6 +91,18 @@ class CorruptImage(PermanentError):
     code = "corrupt_image"
 
 
+class NotAnOriginal(PermanentError):
+    """The object is no original of the pipeline: its key says so, or the mark of a variant."""
+
+    code = "not_an_original"
+
+
+class Replaced(PermanentError):
+    """Another original has written its variants over this one's: the pipeline lets them share keys."""
+
+    code = "replaced"
+
+
 class VariantTooLarge(PermanentError):
     """No quality makes the variant fit in its `max_bytes`."""
 
@@ -101,6 +113,12 @@ class DeadlineExceeded(PermanentError):
     """The image takes longer than a function may run: it had all the time, and would take as long again."""
 
     code = "deadline_exceeded"
+
+
+class ResourcesExceeded(PermanentError):
+    """Functions died on this image, one after the other: it takes more memory or time than they have."""
+
+    code = "resources_exceeded"
 
 
 # --- permanent: where a completion was to go
@@ -116,9 +134,13 @@ class CompletionRefused(PermanentError):
 
 
 class StorageUnavailable(TransientError):
-    """S3 refused or failed."""
+    """S3 refused or failed; `in_flight` says whether what was sent may still take effect."""
 
     code = "storage_unavailable"
+
+    def __init__(self, message: str, *, in_flight: bool = False) -> None:
+        super().__init__(message)
+        self.in_flight = in_flight
 
 
 class CatalogueUnavailable(TransientError):
@@ -137,6 +159,12 @@ class WorkflowsUnavailable(TransientError):
     """Step Functions, or Lambda where work was handed to it, refused or failed."""
 
     code = "workflows_unavailable"
+
+
+class ImageBusy(TransientError):
+    """Somebody else is at work on the image, and has to finish first."""
+
+    code = "image_busy"
 
 
 class TimeIsUp(TransientError):
