@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from chalicelib.model.completion import Completion, CompletionEvent
-from chalicelib.model.record import Status, Variant
+from chalicelib.model.record import Variant
 
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters (API reference of Publish); we count UTF-16 units, of which an emoji has two."""
@@ -44,6 +44,8 @@ def letter(completion: Completion) -> str:
 
     Lines hold what they say they hold: control characters and marks that reverse text are written as escapes.
     """
+    if completion.event is CompletionEvent.ORDER_FAILED:
+        return f"An order could not be carried out{_code(completion)}.\n\nImage id: {completion.image_id}\n"
     return "\n".join(
         [
             f"{_shortened(_name(completion), NAME_LENGTH)} {_outcome(completion)}.",
@@ -65,10 +67,7 @@ def _story(completion: Completion) -> Iterator[str]:
         yield ""
     if completion.error:
         yield f"Reason: {_shown(completion.error.message)}"
-        if completion.status is Status.READY:
-            yield "That is what somebody asked for besides; the image is as it was."
-        else:
-            yield "It has no variants, and is not tried again. A better file in its place will be processed anew."
+        yield "It has no variants, and is not tried again. A better file in its place will be processed anew."
         yield ""
     room = LISTING_BYTES
     for number, variant in enumerate(completion.variants):
@@ -90,7 +89,12 @@ def _entry(variant: Variant) -> str:
 
 
 def _line(completion: Completion, fits: Callable[[str], bool]) -> str:
-    """Return the one line that says it, with as much of the file's name as fits."""
+    """Return the one line that says it, with as much of the file's name as fits.
+
+    An order may come from a stranger: of one that failed nothing is repeated.
+    """
+    if completion.event is CompletionEvent.ORDER_FAILED:
+        return f"Halftone: an order failed{_code(completion)}, image {completion.image_id}"
     name, outcome = _name(completion), _outcome(completion)
     lengths = range(min(max(len(name), 4), NAME_LENGTH), 3, -1)
     return next(line for length in lengths if fits(line := f"Halftone: {_shortened(name, length)} {outcome}"))
@@ -102,7 +106,11 @@ def _outcome(completion: Completion) -> str:
         return f"is ready, {count} variant{'' if count == 1 else 's'}"
     if completion.event is CompletionEvent.DELETED:
         return "was deleted"
-    return "could not be processed" + (f" ({completion.error.code})" if completion.error else "")
+    return f"could not be processed{_code(completion)}"
+
+
+def _code(completion: Completion) -> str:
+    return f" ({completion.error.code})" if completion.error else ""
 
 
 def _name(completion: Completion) -> str:

@@ -14,6 +14,9 @@ DEFAULTS = {"PIPELINE": "default"}
 
 Json = dict[str, Any]
 
+IMAGE_EVENTS = [CompletionEvent.READY, CompletionEvent.FAILED, CompletionEvent.DELETED]
+"""What people hear of. An order that failed holds text that whoever sent it has chosen."""
+
 
 def environment(outputs: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
     """Lay the stack's outputs over what the configuration already says: the stage's environment variables.
@@ -80,11 +83,18 @@ def _subscription(topic_arn: str, subscription: Subscription) -> Json:
         "Protocol": subscription.protocol,
         "Endpoint": subscription.endpoint,
     }
-    if subscription.failures_only:
-        properties["FilterPolicy"] = {"event": [CompletionEvent.FAILED.value]}
+    if events := _events(subscription):
+        properties["FilterPolicy"] = {"event": [event.value for event in events]}
     if subscription.protocol == "sqs":
         properties["RawMessageDelivery"] = True
     return {"Type": "AWS::SNS::Subscription", "Properties": properties}
+
+
+def _events(subscription: Subscription) -> list[CompletionEvent]:
+    """List the events that a subscriber hears of; an empty list is all of them."""
+    if subscription.protocol != "sqs":
+        return [CompletionEvent.FAILED] if subscription.failures_only else IMAGE_EVENTS
+    return [CompletionEvent.FAILED, CompletionEvent.ORDER_FAILED] if subscription.failures_only else []
 
 
 def text(document: Json) -> str:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,9 @@ def completion(event=CompletionEvent.READY, key="a/photo.jpg", variants=(SMALL, 
         image_id="id",
         bucket="originals",
         key=key,
+        etag="0123",
+        version_id=None,
+        generation=1,
         status=status or Status(event.value.removeprefix("image.")),
         pipeline="default",
         variants=variants,
@@ -49,11 +53,19 @@ def failed(key="a/photo.jpg", error=BROKEN):
     return completion(CompletionEvent.FAILED, key, variants=(), error=error)
 
 
-def test_the_letter_of_a_refused_order_does_not_call_a_good_image_bad():
-    told = notices.letter(completion(CompletionEvent.FAILED, error=BROKEN, status=Status.READY))
-    assert "the image is as it was" in told
-    assert "It has no variants" not in told
-    assert told.count("s3://variants/") == 2
+def test_of_an_order_that_failed_people_read_the_code_and_the_image_id_and_nothing_that_its_sender_wrote():
+    lure = "You have won! Call 0900"
+    error = Failure(code="not_found", message=lure)
+    told = completion(CompletionEvent.ORDER_FAILED, key=lure, error=error, status=Status.FAILED)
+    line = "Halftone: an order failed (not_found), image id"
+    assert (notices.subject(told), notices.sms(told)) == (line, line)
+    assert notices.letter(told) == "An order could not be carried out (not_found).\n\nImage id: id\n"
+
+
+def test_an_order_that_failed_has_a_subject_with_room_for_any_code_and_a_whole_image_id():
+    error = Failure(code=LONG_CODE, message="")
+    told = completion(CompletionEvent.ORDER_FAILED, error=error, status=Status.FAILED)
+    assert len(notices.subject(replace(told, image_id=str(uuid4())))) <= notices.SUBJECT_LENGTH
 
 
 def parts(text):
@@ -192,7 +204,7 @@ def test_any_letter_is_bounded_and_each_line_is_ours(key, reason, count):
     )
     letter = notices.letter(told)
     assert len(letter.encode()) < notices.LISTING_BYTES + 10_000
-    begins = ("photo", "small: ", "s3://", "... and", "Reason: ", "That is", "Original: ", "Size: ", "Pipeline: ")
+    begins = ("photo", "small: ", "s3://", "... and", "Reason: ", "It has", "Original: ", "Size: ", "Pipeline: ")
     begins = (*begins, "When: ", "Image id: ")
     _, *lines = letter.splitlines()
     assert all(line.startswith(begins) for line in lines if line)

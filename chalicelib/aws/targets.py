@@ -6,21 +6,21 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from chalicelib.aws.clients import client, raising
 from chalicelib.errors import CompletionsUnavailable
 from chalicelib.model.completion import Completion, CompletionEvent
-from chalicelib.model.record import Status
 
 
 class EmfMetrics:
     """CloudWatch metrics by the embedded metric format: a line of the log, no call.
 
-    For each pipeline: Images (ready), Failures, ProcessingTime (milliseconds), BytesIn and BytesOut.
+    For each pipeline: Images (ready), Failures, ProcessingTime (milliseconds), BytesIn and BytesOut. A deletion and
+    an order that failed count as nothing.
     """
 
     name = "metrics"
 
     def deliver(self, completion: Completion) -> None:
-        ready, failed = completion.status is Status.READY, completion.event is CompletionEvent.FAILED
-        if completion.event is CompletionEvent.DELETED or (ready and failed):
-            return  # an order that was refused is no image
+        ready, failed = completion.event is CompletionEvent.READY, completion.event is CompletionEvent.FAILED
+        if not (ready or failed):
+            return
         metrics = EphemeralMetrics()
         metrics.add_dimension("pipeline", completion.pipeline)
         metrics.add_metric("Images", MetricUnit.Count, int(ready))

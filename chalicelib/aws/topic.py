@@ -23,10 +23,11 @@ class SnsCompletions:
         completion = announcement.completion
         attributes = {
             "event": completion.event.value,
-            "status": completion.status.value,
             "bucket": completion.bucket,
             "pipeline": completion.pipeline,
         }
+        if completion.status is not None:
+            attributes["status"] = completion.status.value
         if announcement.callback_url is not None:
             attributes["callback_url"] = announcement.callback_url
         with raising(CompletionsUnavailable, "SNS did not take the completion"):

@@ -8,18 +8,20 @@ from chalicelib.model.record import Failure, Status, Variant
 
 
 class CompletionEvent(StrEnum):
-    """What a completion says of its image."""
+    """What a completion says: how an image stands now, or that an order failed, which is no state of its image."""
 
     READY = "image.ready"
     FAILED = "image.failed"
     DELETED = "image.deleted"
+    ORDER_FAILED = "order.failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """The message that says an image is ready, failed or deleted.
+    """The message that says an image is ready, failed or deleted, or that an order for it failed.
 
-    `variants_omitted` counts those that the message had no room for; the record has them all.
+    `generation` is the record's: of several completions of an image the one with the greatest is true. `status` is None
+    where there is no record. `variants_omitted` counts those that the message had no room for; the record has them all.
     """
 
     schema_version: int = 1
@@ -27,7 +29,10 @@ class Completion:
     image_id: str
     bucket: str
     key: str
-    status: Status
+    etag: str | None
+    version_id: str | None
+    generation: int
+    status: Status | None
     pipeline: str
     variants: tuple[Variant, ...]
     variants_omitted: int = 0

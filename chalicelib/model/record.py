@@ -41,7 +41,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What the catalogue knows of an image; times are UTC, `processing_ms` is None until work has ended."""
+    """What the catalogue knows of an image.
+
+    Times are UTC; `processing_ms` is None until work has ended. `generation` grows with each state that is announced.
+    """
 
     image_id: str
     status: Status
@@ -53,6 +56,7 @@ class Record:
     created_at: datetime
     updated_at: datetime
     processing_ms: int | None = None
+    generation: int = 0
     original: OriginalInfo | None = None
     placeholder: Placeholder | None = None
     perceptual_hash: str | None = None

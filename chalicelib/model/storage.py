@@ -6,16 +6,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageChange:
-    """S3 says that an object came or went.
+    """S3 says that an object came or went, or somebody wants it looked at as it is now.
 
-    `sequencer` orders the changes of one key. One without, such as an event made by hand, asks to look at the object
-    as it is now.
+    `sequencer` orders the changes of one key that S3 tells of; `etag` is of the version that came. `review` checks an
+    image, `sweep` finishes what was left of it.
     """
 
-    kind: Literal["created", "removed"]
+    kind: Literal["created", "removed", "review", "sweep"]
     bucket: str
     key: str
     sequencer: str = ""
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,12 +30,13 @@ def test_metrics_are_one_line_in_the_embedded_metric_format(capsys):
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_failure_counts_as_one_and_a_deletion_as_nothing(capsys):
+def test_a_failure_counts_as_one_and_neither_a_deletion_nor_an_order_that_failed_as_anything(capsys):
     EmfMetrics().deliver(completion(CompletionEvent.FAILED, variants=()))
     document = json.loads(capsys.readouterr().out)
     assert (document["Images"], document["Failures"]) == ([0.0], [1.0])
     EmfMetrics().deliver(completion(CompletionEvent.DELETED))
-    EmfMetrics().deliver(completion(CompletionEvent.FAILED, status=Status.READY))  # an order was refused
+    for status in (Status.READY, Status.FAILED):
+        EmfMetrics().deliver(completion(CompletionEvent.ORDER_FAILED, status=status))
     assert capsys.readouterr().out == ""
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from chalicelib.aws import topic
 from chalicelib.aws.clients import client
 from chalicelib.aws.topic import SnsCompletions
-from chalicelib.model.completion import Announcement, Completion
+from chalicelib.model.completion import Announcement, Completion, CompletionEvent
+from chalicelib.model.record import Status
 from chalicelib.pipelines.keys import MAX_KEY_BYTES
-from tests.test_notices import SMALL, completion
+from tests.test_notices import BROKEN, SMALL, completion
 
 
 @pytest.fixture
@@ -30,6 +31,20 @@ def test_people_get_words_and_programs_json(sent):
     assert forms["sms"] == "Halftone: photo.jpg is ready, 2 variants"
     assert sent["Subject"] == "Halftone: photo.jpg is ready, 2 variants"
     assert set(forms) == {"default", "email", "sms"}
+
+
+def test_the_attributes_are_what_filter_policies_match(sent):
+    attributes = {name: one["StringValue"] for name, one in sent["MessageAttributes"].items()}
+    assert attributes == {"event": "image.ready", "status": "ready", "bucket": "originals", "pipeline": "default"}
+
+
+def test_a_refusal_of_what_nobody_knows_has_no_status(stage, monkeypatch):  # noqa: ARG001 - likewise
+    requests = []
+    monkeypatch.setattr(client("sns"), "publish", lambda **request: requests.append(request))
+    refused = replace(completion(CompletionEvent.ORDER_FAILED, error=BROKEN, status=Status.READY), status=None)
+    SnsCompletions("arn:topic").publish(Announcement(completion=refused))
+    assert set(requests[0]["MessageAttributes"]) == {"event", "bucket", "pipeline"}
+    assert json.loads(json.loads(requests[0]["Message"])["default"])["status"] is None
 
 
 def document(message):
