@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from chalice.app import Chalice, ConvertToMiddleware, Response, S3Event, SNSEvent
+from chalice.app import Chalice, CloudWatchEvent, ConvertToMiddleware, Rate, Response, S3Event, SNSEvent
 
 from chalicelib import events, results, settings
 from chalicelib.http import problems, requests, views
@@ -16,8 +16,9 @@ from chalicelib.usecases.follow import follow
 from chalicelib.usecases.look_up import look_up
 from chalicelib.usecases.resize import resize
 from chalicelib.usecases.restore import restore
+from chalicelib.usecases.sweep import sweep as hand_over_unfinished
 from chalicelib.usecases.workflow import follow_workflow, start_workflow
-from chalicelib.wiring import call, deferral, halftone, outlets, workflows
+from chalicelib.wiring import call, deferral, halftone, outlets, uploads, workflows
 
 app = Chalice(app_name="halftone", configure_logs=False)
 app.register_middleware(ConvertToMiddleware(Logger(service="halftone").inject_lambda_context))
@@ -52,6 +53,11 @@ if triggers.guarded_bucket:
     on_destination.event_class = StorageEvent
 
 
+@app.schedule(Rate(5, unit=Rate.MINUTES))
+def sweep(event: CloudWatchEvent) -> dict[str, int]:
+    return hand_over_unfinished(halftone(), uploads(), call(event.context))
+
+
 @app.on_sns_message(topic=triggers.completions_topic)
 def on_completion(event: SNSEvent) -> None:
     fan_out(events.announcements(event.to_dict()), outlets())
@@ -81,16 +87,14 @@ def chain_resize(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 @app.lambda_function()
-def chain_store(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return results.store_result(
-        store_step(events.claimed_entry(event), halftone(), call(context, events.delivery(event)))
-    )
+def chain_store(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    return results.store_result(store_step(events.written_step(event), halftone()))
 
 
 @app.lambda_function()
-def chain_notify(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def chain_notify(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     record = events.stored_record(event)
-    announce(record, halftone(), call(context))
+    announce(record, halftone())
     return results.chain_result(record)
 
 

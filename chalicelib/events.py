@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import unquote_plus
+from typing import Any, Literal
+from urllib.parse import quote_plus, unquote_plus
 
 import msgspec
 
@@ -12,7 +12,7 @@ from chalicelib.model.completion import Announcement, Completion, Handover
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Record
 from chalicelib.model.storage import StorageChange
-from chalicelib.usecases.ports import Entry
+from chalicelib.usecases.chain import Step
 
 log = logging.getLogger("halftone.events")
 
@@ -20,6 +20,9 @@ REDRIVEN = "redriven"
 """Where an event names the delivery that it belongs to: one that was given up on and is handed in again, and each
 attempt of a workflow at its task.
 """
+
+SWEEP = "ObjectCreated:Sweep"
+"""What the sweep calls its events; S3 has no such name."""
 
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
@@ -52,14 +55,26 @@ def _changes(records: list[Any]) -> Iterator[StorageChange]:
             continue
         try:
             item = record["s3"]["object"]
+            sequencer = item.get("sequencer", "")
             yield StorageChange(
-                kind="removed" if name.startswith(_REMOVALS) else "created",
+                kind=_kind(name) if sequencer else "sweep" if name == SWEEP else "review",
                 bucket=record["s3"]["bucket"]["name"],
                 key=unquote_plus(item["key"]),
-                sequencer=item.get("sequencer", ""),
+                sequencer=sequencer,
+                etag=item.get("eTag"),
             )
         except (KeyError, TypeError, AttributeError):
             log.warning("Left out an S3 record without bucket or key", extra={"event_name": name})
+
+
+def _kind(name: str) -> Literal["created", "removed"]:
+    return "removed" if name.startswith(_REMOVALS) else "created"
+
+
+def without_sequencer(bucket: str, key: str, *, name: str) -> bytes:
+    """Write an event like S3's, but without a sequencer: the app looks at the object as it is now."""
+    item = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
+    return msgspec.json.encode({"Records": [{"eventName": name, "s3": item}]})
 
 
 def announcements(event: Mapping[str, Any]) -> list[Announcement]:
@@ -89,9 +104,9 @@ def original_order(task: Mapping[str, Any]) -> ResizeOrder:
     return orders.parse_original(_without_delivery(task))
 
 
-def claimed_entry(step: Mapping[str, Any]) -> Entry:
+def written_step(step: Mapping[str, Any]) -> Step:
     """Read the input of `chain_store`, as `chain_resize` returned it."""
-    return msgspec.convert(step, Entry)
+    return msgspec.convert(step, Step)
 
 
 def stored_record(step: Mapping[str, Any]) -> Record:

@@ -9,7 +9,7 @@ from chalicelib.errors import BY_CODE
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Record
 from chalicelib.model.storage import Restoration
-from chalicelib.usecases.ports import Entry
+from chalicelib.usecases.chain import Step
 
 
 def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
@@ -18,9 +18,9 @@ def restore_result(restorations: Sequence[Restoration]) -> dict[str, Any]:
     return {"message": "; ".join(words) or "nothing to do", "objects": msgspec.to_builtins(restorations)}
 
 
-def resize_result(entry: Entry) -> dict[str, Any]:
-    """Hand on what the chain has made of an image and not saved yet."""
-    document: dict[str, Any] = msgspec.to_builtins(entry)
+def resize_result(step: Step) -> dict[str, Any]:
+    """Hand on what the chain has written for an image and not saved yet."""
+    document: dict[str, Any] = msgspec.to_builtins(step)
     return document
 
 

@@ -30,8 +30,8 @@ class Settings:
     """How one stage is set up.
 
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
-    `redeliver_function` and `deferred_function`: beside this function, the one that tries a fan-out target again, and
-    the one that carries out orders nobody waits for.
+    `redeliver_function`, `deferred_function` and `upload_function`: beside this function, the one that tries a fan-out
+    target again, the one that carries out orders nobody waits for, and the one that brings images in line.
     `subscriptions`: who else hears of completions; only deployment reads them.
     """
 
@@ -46,6 +46,7 @@ class Settings:
     webhooks: Webhooks
     redeliver_function: str
     deferred_function: str
+    upload_function: str
     workflow_arn: str
     subscriptions: tuple[Subscription, ...] = ()
 
@@ -132,6 +133,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         webhooks=webhooks,
         redeliver_function=function.removesuffix("on_completion") + "redeliver",
         deferred_function=f"{function}-resize_later",  # the REST function's name is the beginning of all others
+        upload_function=function.removesuffix("sweep") + "on_upload",
         workflow_arn=workflow,
         subscriptions=subscribers,
     )

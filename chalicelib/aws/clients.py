@@ -1,8 +1,10 @@
 """The AWS clients: made when first used, once each, in this one place."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import boto3
@@ -25,6 +27,10 @@ _HURRIED = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"
 """Of the services that a completion is handed to: on_completion has 10 seconds for it, after the 20 of its patience."""
 
 
+tries = threading.local()
+"""`unanswered`: one of botocore's tries of this thread's S3 call may have taken effect unnoticed."""
+
+
 @cache
 def client(service: str) -> Any:
     """Return the client of a service, by its boto3 name.
@@ -37,7 +43,15 @@ def client(service: str) -> Any:
     made = _session().client(service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config)
     if service == "s3":
         made.meta.events.unregister("before-call.s3", add_expect_header)
+        made.meta.events.register("needs-retry.s3", _count_try)
     return made
+
+
+def _count_try(response: tuple[Any, Any] | None, **_: Any) -> None:
+    """Note a try without an answer, or with one that does not say whether it took effect."""
+    status = response[0].status_code if response else HTTPStatus.INTERNAL_SERVER_ERROR
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
+        tries.unanswered = True
 
 
 @cache

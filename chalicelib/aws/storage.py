@@ -2,19 +2,22 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.clients import client, error_code, raising
+from chalicelib.aws.clients import client, error_code, raising, tries
 from chalicelib.errors import InvalidRequest, NotFound, StorageUnavailable
-from chalicelib.usecases.ports import Location, StoredObject
+from chalicelib.usecases.entry import Location
+from chalicelib.usecases.ports import Stat, StoredObject, Taken
 
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
 _ARCHIVED = "InvalidObjectState"
 _NEVER_COPIED = frozenset({_ARCHIVED, "InvalidRequest", "KeyTooLongError"})  # InvalidRequest: over 5 GB
+_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_OWNER = "image-id"
 _NO_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # XML 1.0, production 2, Char
 
 
@@ -50,7 +53,7 @@ class S3Storage:
                 read=read,
             )
 
-    def etag(self, bucket: str, key: str) -> str | None:
+    def stat(self, bucket: str, key: str) -> Stat | None:
         with raising(StorageUnavailable, "S3 could not tell whether the object is there"):
             try:
                 response = client("s3").head_object(Bucket=bucket, Key=key)
@@ -58,14 +61,27 @@ class S3Storage:
                 if error_code(error) in _GONE:
                     return None
                 raise
-        return str(response["ETag"]).strip('"')
+        return Stat(
+            etag=response["ETag"].strip('"'),
+            size=response["ContentLength"],
+            owner=response.get("Metadata", {}).get(_OWNER),
+        )
 
-    def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
-        with raising(StorageUnavailable, "S3 did not take the variant"):
-            response = client("s3").put_object(
-                Bucket=bucket, Key=key, Body=data, ContentType=content_type, Metadata={"resized": "true"}
-            )
-        return str(response["ETag"]).strip('"')
+    def put(self, place: Location, data: bytes, *, content_type: str) -> str:
+        with _writing("S3 did not take the variant"):
+            return _put(place, data, content_type, {"resized": "true"})
+
+    def put_instead(
+        self, place: Location, data: bytes, *, content_type: str, owner: str, instead_of: str | None
+    ) -> str:
+        condition = {"IfNoneMatch": "*"} if instead_of is None else {"IfMatch": f'"{instead_of}"'}
+        with _writing("S3 did not take the variant"):
+            try:
+                return _put(place, data, content_type, {"resized": "true", _OWNER: owner}, condition)
+            except ClientError as error:
+                if error_code(error) in _TAKEN:
+                    raise Taken(f"{place[1]} in bucket {place[0]}") from error
+                raise
 
     def copy(self, source: Location, target: Location) -> None:
         with raising(StorageUnavailable, "S3 did not copy the object"):
@@ -87,15 +103,45 @@ class S3Storage:
         keys = defaultdict(list)
         for bucket, key in sorted(locations):
             if _NO_XML.search(key):  # a list of several goes to S3 as XML, which has no words for it
-                with raising(StorageUnavailable, "S3 did not remove a variant"):
+                with _writing("S3 did not remove a variant"):
                     client("s3").delete_object(Bucket=bucket, Key=key)
             else:
                 keys[bucket].append({"Key": key})
         for bucket, objects in keys.items():
-            with raising(StorageUnavailable, "S3 did not remove variants"):
+            with _writing("S3 did not remove variants"):
                 response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := response.get("Errors"):
                 raise StorageUnavailable(f"S3 did not remove variants: {errors[0].get('Code', 'unknown')}")
+
+
+def _put(
+    place: Location,
+    data: bytes,
+    content_type: str,
+    metadata: dict[str, str],
+    condition: Mapping[str, str] | None = None,
+) -> str:
+    response = client("s3").put_object(
+        Bucket=place[0], Key=place[1], Body=data, ContentType=content_type, Metadata=metadata, **(condition or {})
+    )
+    return str(response["ETag"]).strip('"')
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Turn what botocore raises into StorageUnavailable, and say whether what was sent may still take effect.
+
+    A refusal is S3's last word. After a try that got no answer, of which botocore makes several, nobody knows.
+    """
+    tries.unanswered = False
+    try:
+        with raising(StorageUnavailable, what):
+            yield
+    except StorageUnavailable as error:
+        error.in_flight = tries.unanswered or not isinstance(error.__cause__, ClientError)
+        raise
+    if tries.unanswered:
+        raise StorageUnavailable(f"{what}: a try before the one that worked may still take effect", in_flight=True)
 
 
 def _version(version_id: str | None) -> str | None:

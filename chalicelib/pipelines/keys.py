@@ -38,10 +38,18 @@ def extension(output: Format) -> str:
     return "jpg" if output is Format.JPEG else output.value
 
 
+def is_within(source: Source, key: str) -> bool:
+    """Tell whether the pipeline cares for a key: it is under its prefix, and under nothing that it excludes.
+
+    A pipeline without suffixes cares for none: its originals are those that somebody orders.
+    """
+    return bool(source.suffixes) and key.startswith(source.prefix) and not key.startswith(source.exclude)
+
+
 def is_original(source: Source, key: str) -> bool:
     """Decide from its key alone whether an object of the source bucket is an original of the pipeline."""
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
-    return key.startswith(source.prefix) and not key.startswith(source.exclude) and key.lower().endswith(suffixes)
+    return is_within(source, key) and key.lower().endswith(suffixes)
 
 
 def named(key: str, *, bucket: str | None = None) -> str:

@@ -4,7 +4,9 @@ from chalicelib.identity import image_id
 from chalicelib.model.completion import Announcement, Completion, CompletionEvent
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Failure, Record, Status
-from chalicelib.usecases.ports import Call, Halftone, now
+from chalicelib.usecases.entry import Entry
+from chalicelib.usecases.ports import Conflict, Halftone, now
+from chalicelib.usecases.transitions import announced
 
 _EVENTS = {
     Status.READY: CompletionEvent.READY,
@@ -13,13 +15,21 @@ _EVENTS = {
 }
 
 
-def announce(record: Record, halftone: Halftone, call: Call) -> None:
-    """Publish the completion of a record that has come to rest."""
+def announce(record: Record, halftone: Halftone, callback_url: str | None = None) -> None:
+    """Publish the completion of a settled record; `callback_url` is told besides everybody else.
+
+    Generation 0 is no news: nobody ever heard of the image, and there is nothing to be had.
+    """
+    if record.generation == 0:
+        return
     completion = Completion(
         event=_EVENTS[record.status],
         image_id=record.image_id,
         bucket=record.bucket,
         key=record.key,
+        etag=record.etag,
+        version_id=record.version_id,
+        generation=record.generation,
         status=record.status,
         pipeline=record.pipeline,
         variants=record.variants,
@@ -28,22 +38,35 @@ def announce(record: Record, halftone: Halftone, call: Call) -> None:
         original_bytes=record.original.bytes if record.original else None,
         occurred_at=record.updated_at,
     )
-    halftone.completions.publish(Announcement(completion=completion, callback_url=call.callback_url))
+    halftone.completions.publish(Announcement(completion=completion, callback_url=callback_url))
+
+
+def mark_announced(entry: Entry, generation: int, halftone: Halftone) -> Entry:
+    """Put down that this generation was announced, unless it is a later one that is owed by now."""
+    while entry.owed and entry.record.generation == generation:
+        try:
+            return halftone.catalogue.put(announced(entry))
+        except Conflict as conflict:
+            entry = conflict.entry
+    return entry
 
 
 def announce_refusal(order: ResizeOrder, failure: Failure, halftone: Halftone) -> None:
-    """Publish that an order failed which left the image as it was: with the variants that it has, if it is ready."""
+    """Publish that an order failed. It is no state of the image: that stays, and is told as it is on record."""
     identity = image_id(order.bucket, order.key)
     entry = halftone.catalogue.get(identity)
-    ready = entry is not None and entry.record.status is Status.READY
+    record = entry.shown if entry else None
     completion = Completion(
-        event=CompletionEvent.FAILED,
+        event=CompletionEvent.ORDER_FAILED,
         image_id=identity,
         bucket=order.bucket,
         key=order.key,
-        status=Status.READY if ready else Status.FAILED,
+        etag=record.etag if record else None,
+        version_id=record.version_id if record else None,
+        generation=record.generation if record else 0,
+        status=record.status if record else None,
         pipeline=halftone.pipeline.name,
-        variants=entry.record.variants if entry and ready else (),
+        variants=record.variants if record else (),
         error=failure,
         processing_ms=None,
         original_bytes=None,

@@ -3,13 +3,13 @@
 import logging
 from contextlib import suppress
 
-from chalicelib.errors import PermanentError, TransientError
+from chalicelib.errors import PermanentError, TimeIsUp, TransientError
 from chalicelib.identity import image_id
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Failure, Record
 from chalicelib.usecases.announce import announce_refusal
 from chalicelib.usecases.ports import Call, Deferral, Halftone
-from chalicelib.usecases.resize import attempt, check, resize
+from chalicelib.usecases.resize import check, resize
 
 log = logging.getLogger("halftone.defer")
 
@@ -22,29 +22,19 @@ def defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral) -> str:
 
 
 def resize_or_defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral, call: Call) -> Record:
-    """Carry an order out as resize() does; what was begun and fails for the moment is handed over before it raises.
-
-    So it is finished, although the caller may never ask again.
-    """
+    """Carry an order out as resize() does; one that takes too long here is handed over before TimeIsUp is raised."""
     try:
         return resize(order, halftone, call)
-    except TransientError:
+    except TimeIsUp:
         with suppress(TransientError):
-            entry = halftone.catalogue.get(image_id(order.bucket, order.key))
-            if entry and call.worker in entry.claimants:
-                deferral.hand_over(order)
+            deferral.hand_over(order)
         raise
 
 
 def carry_out(order: ResizeOrder, halftone: Halftone, call: Call) -> None:
-    """Do what was ordered, and announce it however it ends; only a TransientError is raised, for Lambda to retry.
-
-    An original that is at fault fails on record, as ever. What is wrong with the order alone, such as a place that is
-    taken or an object that is gone, is announced too: nobody waits for an answer. It leaves the record as it is.
-    """
+    """Do what was ordered, and announce it however it ends; only a TransientError is raised, for Lambda to retry."""
     try:
-        attempt(order, halftone, call)
+        resize(order, halftone, call, tell=True)
     except PermanentError as error:
-        failure = Failure(code=error.code, message=str(error))
         log.warning("The order cannot be carried out", extra={"key": order.key, "code": error.code}, exc_info=True)
-        announce_refusal(order, failure, halftone)
+        announce_refusal(order, Failure(code=error.code, message=str(error)), halftone)

@@ -1,48 +1,17 @@
-"""What the use cases need of the world, as protocols, and the one bundle that hands it to them."""
+"""What the use cases need of the world, as protocols, and the bundles that hand it to them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Protocol
 
-from chalicelib.identity import image_id
 from chalicelib.model.completion import Announcement, Completion, Handover
-from chalicelib.model.order import AdHoc, ResizeOrder
+from chalicelib.model.order import ResizeOrder
 from chalicelib.model.pipeline import Pipeline
-from chalicelib.model.record import Record
 from chalicelib.model.workflow import Workflow
 from chalicelib.settings import Settings
-
-Location = tuple[str, str]
-"""A bucket and a key."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """Which original is meant."""
-
-    bucket: str
-    key: str
-
-    @cached_property
-    def id(self) -> str:
-        """The image id."""
-        return image_id(self.bucket, self.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Who works: one invocation, which Lambda ends at `until` (Unix seconds), if it lives so long.
-
-    `delivery` names the delivery of an event: Lambda's retries of one event share it, a duplicate of the event has
-    another. Lambda may also deliver an event twice under one name, even at once: `nonce` tells such twins apart.
-    """
-
-    delivery: str
-    until: int
-    nonce: str
+from chalicelib.usecases.entry import Attempt, Code, Entry, Image, Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +23,7 @@ class Call:
     what comes of the call, besides everybody else.
     """
 
-    worker: Worker
+    attempt: Attempt
     checkpoint: Callable[[], None]
     fair_seconds: float
     callback_url: str | None = None
@@ -75,57 +44,28 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """All that the catalogue holds of an image: its record, and what keeps workers on it from undoing one another.
+class Stat:
+    """What is known of an object without reading it; `owner` is the image that it was written for, where it says so."""
 
-    `generation` grows with every claim and every save, so that each can tell that nothing has happened since;
-    `owner` is who claimed last, or None when all is said and done. `claimants` are those who claimed and have not said
-    that they are done, dead ones included. `places` are all locations that any of them may have written to. `extras`
-    are the ad-hoc variants of the version `extras_etag`; `digest` tells which pipeline the record was settled by.
-    """
-
-    record: Record
-    generation: int
-    owner: Worker | None
-    sequencer: str | None = None
-    claimants: frozenset[Worker] = frozenset()
-    places: frozenset[Location] = frozenset()
-    extras: tuple[AdHoc, ...] = ()
-    extras_etag: str | None = None
-    digest: str | None = None
-
-    def dead(self, moment: datetime) -> frozenset[Worker]:
-        """Return the claimants that can have done nothing since `moment`; clocks may be a minute apart."""
-        return frozenset(claimant for claimant in self.claimants if claimant.until + 60 < moment.timestamp())
+    etag: str
+    size: int
+    owner: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Newer:
-    """Grounds for a claim: a change of the object that is newer than what was dealt with, by S3's sequencer.
-
-    The same change once more is grounds when it was settled by another pipeline than `digest`.
-    """
-
-    sequencer: str
-    digest: str
+class Taken(Exception):
+    """There is an object already where one was to be written, or another than expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
-    """Grounds for a claim: nothing has happened to the entry since this generation; 0 is before there was one.
+class Conflict(Exception):
+    """An entry was written by somebody else since it was read; `entry` is what stands there now."""
 
-    They hold only for what was seen of the object after the entry was read.
-    """
-
-    generation: int
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"image {entry.record.image_id} is at revision {entry.revision}")
+        self.entry = entry
 
 
 class Overtaken(Exception):
-    """A claim or a save came too late; `entry` is what stands in its place."""
-
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(f"image {entry.record.image_id} is at generation {entry.generation}")
-        self.entry = entry
+    """Somebody else claimed the image in between, and writes everything after us: nothing is owed."""
 
 
 class Storage(Protocol):
@@ -134,11 +74,19 @@ class Storage(Protocol):
     def open(self, bucket: str, key: str) -> AbstractContextManager[StoredObject]:
         """Open the current version of an object; raises NotFound when there is none."""
 
-    def etag(self, bucket: str, key: str) -> str | None:
-        """Return the ETag of an object, or None when there is none."""
+    def stat(self, bucket: str, key: str) -> Stat | None:
+        """Look at an object, or return None when there is none."""
 
-    def put(self, bucket: str, key: str, data: bytes, *, content_type: str) -> str:
+    def put(self, place: Location, data: bytes, *, content_type: str) -> str:
         """Write a variant, marked as ours, and return its ETag."""
+
+    def put_instead(
+        self, place: Location, data: bytes, *, content_type: str, owner: str, instead_of: str | None
+    ) -> str:
+        """Write likewise, but only over the object with the ETag `instead_of`, None is no object; raises Taken.
+
+        The object names `owner`, an image id.
+        """
 
     def copy(self, source: Location, target: Location) -> None:
         """Copy an object with its content type and metadata, but not its tags.
@@ -147,7 +95,7 @@ class Storage(Protocol):
         too long, or its bytes are in an archive.
         """
 
-    def remove(self, locations: Iterable[Location]) -> None:
+    def remove(self, places: Iterable[Location]) -> None:
         """Remove objects; one that is gone already is fine."""
 
 
@@ -157,38 +105,11 @@ class Catalogue(Protocol):
     def get(self, image_id: str) -> Entry | None:
         """Read an entry as it was last written."""
 
-    def claim(self, record: Record, grounds: Newer | Since, *, worker: Worker, places: Iterable[Location]) -> Entry:
-        """Begin work on a version; raises Overtaken when the grounds do not hold.
+    def put(self, entry: Entry) -> Entry:
+        """Write an entry over the one it was made from, and return it at its new revision; raises Conflict."""
 
-        The record keeps `created_at` and `variants` of the stored one: they are in the buckets until replaced.
-        """
-
-    def extend(self, entry: Entry, *, worker: Worker, places: Iterable[Location]) -> Entry:
-        """Begin work on more variants of a settled entry, which stays as it is; raises Overtaken when it changed."""
-
-    def save(
-        self,
-        entry: Entry,
-        record: Record,
-        *,
-        worker: Worker,
-        digest: str,
-        extras: Sequence[AdHoc],
-        dead: Collection[Worker] = (),
-    ) -> None:
-        """Settle an entry; raises Overtaken when it changed since.
-
-        `dead` are claimants that need no looking after any more, because everything was written after their end.
-        """
-
-    def disturb(self, entry: Entry, *, worker: Worker) -> None:
-        """Make the work under way on an entry start its writing over; raises Overtaken when it changed."""
-
-    def leave(self, entry: Entry, *, worker: Worker) -> None:
-        """Say that a worker is done with an entry."""
-
-    def seal(self, image_id: str, *, delivery: str) -> None:
-        """Say that what a delivery settled has been announced, should the delivery come again."""
+    def unfinished(self, before: int) -> Iterator[Image]:
+        """List the images that the sweep had to look at before then (Unix seconds)."""
 
 
 class Completions(Protocol):
@@ -221,6 +142,13 @@ class Deferral(Protocol):
         """Leave an order to it; raises WorkflowsUnavailable when it cannot be reached."""
 
 
+class Sweeping(Protocol):
+    """The function that brings images in line."""
+
+    def look_at(self, image: Image) -> None:
+        """Have it look at an image; raises WorkflowsUnavailable when it cannot be reached."""
+
+
 class Workflows(Protocol):
     """Step Functions. Every method raises WorkflowsUnavailable when Step Functions fails."""
 
@@ -245,11 +173,11 @@ class Outlets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halftone:
-    """One stage, wired. `digest` tells its pipeline from every other."""
+    """One stage, wired."""
 
     settings: Settings
     pipeline: Pipeline
-    digest: str
+    code: Code
     storage: Storage
     catalogue: Catalogue
     completions: Completions

@@ -1,0 +1,114 @@
+"""Add an ad hoc variant to a settled image: without a lease, so that many sizes of one picture do not queue up.
+
+Its place is named before it is written. What lies there counts only if nobody claimed the image in between; otherwise
+whoever did removes it, and the order looks again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from chalicelib.errors import DeadlineExceeded, ImageBusy, InvalidRequest, TimeIsUp
+from chalicelib.model.order import AdHoc
+from chalicelib.model.record import Failure, Record, Variant
+from chalicelib.usecases.announce import announce, mark_announced
+from chalicelib.usecases.entry import Asked, Entry, Image, Location, locations
+from chalicelib.usecases.ports import Call, Conflict, Halftone, Overtaken, StoredObject, Taken, now
+from chalicelib.usecases.produce import Placed, produce, stored_variant
+from chalicelib.usecases.transitions import extended, named, unnamed
+
+MOST_POSSIBLE = 100
+"""Places that orders of one image may be writing to: its entry has to fit in a DynamoDB item."""
+
+
+def add(order: AdHoc, entry: Entry, original: StoredObject, image: Image, halftone: Halftone, call: Call) -> Record:
+    """Make an ad hoc variant of the version on record, announce it, and return the record that names it.
+
+    Raises a PermanentError for what is wrong with the order alone, such as a place that is taken: the variants stay as
+    they are. Raises Overtaken where the image was claimed meanwhile, and TransientError.
+    """
+    started = time.perf_counter()
+    asked = Asked(order=order, at=int(now().timestamp()))
+    try:
+        _, [(rendered, place)] = produce(original, image, [order], halftone, call)
+    except TimeIsUp:
+        if time.perf_counter() - started < call.fair_seconds:
+            raise
+        late = DeadlineExceeded("the variant takes longer than a function may run")
+        asked = replace(asked, error=Failure(code=late.code, message=str(late)))
+        _put(lambda stands: extended(stands, asked, None, call.attempt, owed=stands.owed), entry, halftone)
+        raise late from None
+    chosen = order.dest_key is not None
+
+    def with_place(stands: Entry) -> Entry:
+        if len(stands.possible_locations) >= MOST_POSSIBLE:
+            raise ImageBusy("too many variants of this image are being made at once")
+        return named(stands, call.attempt, place, shared=chosen)
+
+    entry = _put(with_place, entry, halftone)
+    variant = _stored((rendered, place), entry, image, halftone, call, chosen=chosen)
+
+    def with_variant(stands: Entry) -> Entry:
+        done = extended(stands, asked, variant, call.attempt, owed=call.attempt.until)
+        record = replace(
+            done.record,
+            generation=stands.record.generation + 1,
+            updated_at=now(),
+            processing_ms=round(1000 * (time.perf_counter() - started)),
+        )
+        return replace(done, record=record)
+
+    entry = _put(with_variant, entry, halftone)
+    announce(entry.record, halftone, call.callback_url)
+    mark_announced(entry, entry.record.generation, halftone)
+    return entry.record
+
+
+def _put(change: Callable[[Entry], Entry], entry: Entry, halftone: Halftone) -> Entry:
+    """Change an entry, whoever else adds to it at that moment; raises Overtaken when somebody claimed the image."""
+    claims = entry.claims
+    while entry.claims == claims:
+        try:
+            return halftone.catalogue.put(change(entry))
+        except Conflict as conflict:
+            entry = conflict.entry
+    raise Overtaken
+
+
+def _stored(placed: Placed, entry: Entry, image: Image, halftone: Halftone, call: Call, *, chosen: bool) -> Variant:
+    """Write a variant where nothing is yet, and describe it.
+
+    A place of the version's own holds the very same if it is taken. One that the caller has `chosen` may hold anything:
+    raises InvalidRequest, or ImageBusy while another order of this image may be writing there.
+    """
+    rendered, place = placed
+    while True:
+        try:
+            etag = halftone.storage.put_instead(
+                place, rendered.data, content_type=rendered.content_type, owner=image.id, instead_of=None
+            )
+        except Taken:
+            stat = halftone.storage.stat(*place)
+        else:
+            return stored_variant(rendered, place, etag)
+        if stat and not chosen:
+            return replace(stored_variant(rendered, place, stat.etag), bytes=stat.size)
+        if stat:
+            _clear(place, stat.owner, entry.claims, image, halftone, call)
+
+
+def _clear(place: Location, owner: str | None, claims: int, image: Image, halftone: Halftone, call: Call) -> None:
+    """Remove what an order of this image left where a caller wants a variant; raises where it is something else."""
+    moment = now().timestamp()
+    entry = halftone.catalogue.get(image.id)  # after the look: whoever wrote what lies there named the place before
+    if entry is None or entry.claims != claims:
+        raise Overtaken
+    others = [one for one in entry.possible_locations if one.location == place and one.nonce != call.attempt.nonce]
+    listed = place in locations(entry.record.variants)
+    if owner == image.id and not listed and all(one.is_over(moment) for one in others):
+        halftone.storage.remove([place])
+        return
+    _put(lambda stands: unnamed(stands, call.attempt, place), entry, halftone)
+    if owner == image.id:
+        raise Overtaken if listed else ImageBusy(f"another order is writing to {place[1]}")
+    raise InvalidRequest("dest_key: there is something else already; choose another place", field="dest_key")

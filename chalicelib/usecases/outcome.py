@@ -1,0 +1,169 @@
+"""What an original comes to: its record, and the variants to write. Nothing is written here."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from chalicelib.errors import (
+    DeadlineExceeded,
+    NotAnOriginal,
+    NotFound,
+    PermanentError,
+    Replaced,
+    ResourcesExceeded,
+    TimeIsUp,
+)
+from chalicelib.model.order import AdHoc
+from chalicelib.model.record import Failure, Record, Status
+from chalicelib.pipelines.instructions import instructed
+from chalicelib.pipelines.keys import is_original
+from chalicelib.usecases.claim import Claim, is_in_place
+from chalicelib.usecases.decide import Cause
+from chalicelib.usecases.entry import Asked, Entry, Image
+from chalicelib.usecases.ports import Call, Halftone, StoredObject
+from chalicelib.usecases.produce import Placed, produce
+
+log = logging.getLogger("halftone.outcome")
+
+_TRIED_AGAIN = {
+    Cause.CHANGE: {Replaced.code},
+    Cause.ORDER: {Replaced.code, NotAnOriginal.code, NotFound.code},
+}
+"""What an upload, or somebody's order, may end another way for the very same version."""
+
+MOST_DEATHS = 3
+"""Attempts that may die on one version before it is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an object comes to: the record but for its variants, those to write, and the ad hoc ones that stay.
+
+    `changed` is false where the record says so already. `digest` is of the pipeline that it was made by.
+    """
+
+    record: Record
+    digest: str
+    placed: Sequence[Placed] = ()
+    ad_hoc: tuple[Asked, ...] = ()
+    changed: bool = True
+
+
+@contextmanager
+def opened(image: Image, halftone: Halftone) -> Iterator[StoredObject | None]:
+    """Open the original, or hand out None where there is none."""
+    with ExitStack() as stack:
+        try:
+            original = stack.enter_context(halftone.storage.open(image.bucket, image.key))
+        except NotFound:
+            original = None
+        yield original
+
+
+def outcome(
+    original: StoredObject | None, image: Image, held: Claim, cause: Cause, halftone: Halftone, call: Call
+) -> Outcome:
+    """Say what the object comes to; nothing is written yet. Raises TransientError."""
+    entry, digest, started = held.entry, halftone.code.digest, time.perf_counter()
+    as_it_is = Outcome(record=entry.record, digest=entry.digest, ad_hoc=entry.ad_hoc, changed=False)
+    if not held.redo and describes(entry, original, cause, halftone):
+        return as_it_is
+    record = replace(
+        entry.record,
+        etag=original.etag if original else None,
+        version_id=original.version_id if original else None,
+        pipeline=halftone.pipeline.name,
+        original=None,
+        placeholder=None,
+        perceptual_hash=None,
+        variants=(),
+        error=None,
+    )
+    if original is None:
+        return Outcome(record=replace(record, status=Status.DELETED), digest=digest)
+    try:
+        _check(original, image, entry, cause, halftone)
+        wanted = [AdHoc(spec=spec) for spec in instructed(halftone.pipeline, original.metadata)]
+        rendering, placed = produce(original, image, wanted, halftone, call)
+    except PermanentError as error:
+        if isinstance(error, NotFound) and entry.record.status is Status.READY and is_of(entry.record, original):
+            log.warning("Left as it is: %s", error, extra={"image_id": image.id})
+            return as_it_is
+        return Outcome(record=_failed(record, error), digest=digest)
+    except TimeIsUp:
+        if time.perf_counter() - started < call.fair_seconds:
+            raise
+        return Outcome(
+            record=_failed(record, DeadlineExceeded("it takes longer than a function may run")), digest=digest
+        )
+    record = replace(
+        record,
+        status=Status.READY,
+        original=rendering.original,
+        placeholder=rendering.placeholder,
+        perceptual_hash=rendering.perceptual_hash,
+    )
+    return Outcome(record=record, digest=digest, placed=placed, ad_hoc=_staying(original, held, halftone))
+
+
+def _check(original: StoredObject, image: Image, entry: Entry, cause: Cause, halftone: Halftone) -> None:
+    """Raise why an object is not to be rendered: NotAnOriginal or ResourcesExceeded.
+
+    What somebody ordered is an original whatever its key, and stays one.
+    """
+    source = halftone.pipeline.source
+    if original.metadata.get("resized") == "true":
+        raise NotAnOriginal("it is a variant: it has the user metadata resized: true")
+    if not (is_original(source, image.key) or cause is Cause.ORDER or entry.record.original):
+        raise NotAnOriginal(f"its key does not end in one of {', '.join(source.suffixes)}")
+    if entry.deaths >= MOST_DEATHS and original.etag == entry.attempted:
+        raise ResourcesExceeded(f"{entry.deaths} functions in a row died on it")
+
+
+def _staying(original: StoredObject, held: Claim, halftone: Halftone) -> tuple[Asked, ...]:
+    """Return the ad hoc variants that are of this very version, and not in the pipeline's way."""
+    if held.entry.record.etag != original.etag:
+        return ()
+    names = {spec.name for spec in halftone.pipeline.variants}
+    staying = (asked for asked in held.entry.ad_hoc if asked.order.spec.name not in names)
+    return tuple(
+        asked
+        for asked in staying
+        if not held.redo or asked.error or is_in_place(held.entry, asked.order.spec.name, halftone)
+    )
+
+
+def _failed(record: Record, error: PermanentError) -> Record:
+    extra = {"image_id": record.image_id, "code": error.code}
+    log.warning("The original cannot be processed", extra=extra, exc_info=error)
+    return replace(record, status=Status.FAILED, error=Failure(code=error.code, message=str(error)))
+
+
+def describes(entry: Entry, original: StoredObject | None, cause: Cause, halftone: Halftone) -> bool:
+    """Tell whether the record is what today's pipeline makes of this very version."""
+    record = entry.record
+    if original is None:
+        return record.status is Status.DELETED
+    if not is_of(record, original) or entry.digest != halftone.code.digest:
+        return False
+    if cause is Cause.CHANGE and original.version_id is None and halftone.pipeline.source.instructions:
+        return False  # the same bytes may have come with other instructions
+    return record.error is None or record.error.code not in _TRIED_AGAIN.get(cause, ())
+
+
+def is_of(record: Record, original: StoredObject | None) -> bool:
+    """Tell whether a settled record is of this version, or of the absence of one."""
+    if original is None or record.status is Status.DELETED:
+        return original is None and record.status is Status.DELETED
+    return record.status is not Status.PROCESSING and (record.etag, record.version_id) == (
+        original.etag,
+        original.version_id,
+    )
+
+
+def is_news(record: Record) -> bool:
+    """Tell whether subscribers have to hear of it: they know the image, or there is something to know."""
+    skipped = record.error is not None and record.error.code == NotAnOriginal.code
+    return record.generation > 0 or not (skipped or record.status is Status.DELETED)
