@@ -5,18 +5,18 @@ functions do the work, in their own time.
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote_plus
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.events import without_sequencer
+from chalicelib.model.pipeline import Source
 from chalicelib.model.record import Status
 from chalicelib.pipelines import loading
 from chalicelib.pipelines.keys import is_original
@@ -26,8 +26,14 @@ from infra.progress import Progress
 THREADS = 8  # events on their way to Lambda at a time
 BATCH = 1000  # events that are put in line at a time
 
+Item = Mapping[str, Any]
+"""A record's item as DynamoDB has it, of which `key`, `status` and `due` matter."""
+
 Outcome = Counter[str]
 """How many events were sent, for what; and how many were not, and why."""
+
+CREATED, REMOVED = "ObjectCreated:Reprocess", "ObjectRemoved:Reprocess"
+"""What the events are called; S3 has no such names."""
 
 ORIGINAL, OTHER, GONE = "of originals", "of other objects", "of records without an object"
 
@@ -48,7 +54,7 @@ def main() -> None:
 
 
 def reprocess(session: Any, stage: str, sent: Outcome, failed: Outcome) -> None:
-    """Send an event for every object of the source bucket, and for every record without one; each key once.
+    """Send an event for every key that is `selected`.
 
     One that Lambda does not take is no reason to leave out the others. `sent` and `failed` are kept up to date, so that
     they hold when the run breaks off, too.
@@ -57,12 +63,10 @@ def reprocess(session: Any, stage: str, sent: Outcome, failed: Outcome) -> None:
     function = f"{stages.APP}-{stage}-on_upload"
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     bucket, source = variables["SOURCE_BUCKET"], loading.load(variables["PIPELINE"]).source
-    keys = {key: ORIGINAL if is_original(source, key) else OTHER for key in _listed(session, bucket)}
-    for key in _recorded(session, variables["IMAGES_TABLE"], bucket):
-        keys.setdefault(key, GONE)
+    keys = selected(_listed(session, bucket), _recorded(session, variables["IMAGES_TABLE"], bucket), source)
 
     def send(key: str) -> str | None:
-        payload = event(bucket, key, gone=keys[key] == GONE)
+        payload = without_sequencer(bucket, key, name=REMOVED if keys[key] == GONE else CREATED)
         try:
             functions.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
         except (ClientError, BotoCoreError) as error:
@@ -80,11 +84,16 @@ def reprocess(session: Any, stage: str, sent: Outcome, failed: Outcome) -> None:
                 progress.advance(key)
 
 
-def event(bucket: str, key: str, *, gone: bool = False) -> bytes:
-    """Return S3's event for an upload or a deletion, without a sequencer: the app looks at the object as it is now."""
-    item = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
-    name = "ObjectRemoved:Reprocess" if gone else "ObjectCreated:Reprocess"
-    return json.dumps({"Records": [{"eventName": name, "s3": item}]}).encode()
+def selected(listed: Iterable[str], recorded: Iterable[Item], source: Source) -> dict[str, str]:
+    """Say which keys are looked at, and as what: every object, and every record whose object is gone; each key once.
+
+    A record that says deleted is left out, unless it is unfinished: an attempt may have left variants since.
+    """
+    keys = {key: ORIGINAL if is_original(source, key) else OTHER for key in listed}
+    for item in recorded:
+        if item["status"]["S"] != Status.DELETED or "due" in item:
+            keys.setdefault(item["key"]["S"], GONE)
+    return keys
 
 
 def told(sent: Outcome, failed: Outcome, stage: str) -> str:
@@ -102,18 +111,18 @@ def _listed(session: Any, bucket: str) -> Iterator[str]:
         yield from (item["Key"] for item in page.get("Contents", []))
 
 
-def _recorded(session: Any, table: str, bucket: str) -> Iterator[str]:
-    """Read the keys of the bucket that have a record, but for those that it calls deleted."""
+def _recorded(session: Any, table: str, bucket: str) -> Iterator[Item]:
+    """Read the records of the bucket."""
     pages = session.client("dynamodb").get_paginator("scan")
     request = {
         "TableName": table,
-        "ProjectionExpression": "#key",
-        "FilterExpression": "#bucket = :bucket AND #status <> :deleted",
+        "ProjectionExpression": "#key, #status, due",
+        "FilterExpression": "#bucket = :bucket",
         "ExpressionAttributeNames": {f"#{name}": name for name in ("key", "bucket", "status")},
-        "ExpressionAttributeValues": {":bucket": {"S": bucket}, ":deleted": {"S": Status.DELETED.value}},
+        "ExpressionAttributeValues": {":bucket": {"S": bucket}},
     }
     for page in pages.paginate(**request):
-        yield from (item["key"]["S"] for item in page["Items"])
+        yield from page["Items"]
 
 
 if __name__ == "__main__":

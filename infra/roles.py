@@ -12,10 +12,11 @@ KINDS = {
     "notices": ("chain_notify",),
     "fan_out": ("on_completion",),
     "redelivery": ("redeliver",),
+    "sweep": ("sweep",),
     "restore": ("on_destination",),
 }
 """The functions of each kind, as Chalice calls them. Those of one kind need the same, each for its own work or for what
-it owes to others (`chalicelib/usecases/settle.py`).
+others left (`chalicelib/usecases/reconcile.py`).
 """
 
 
@@ -76,6 +77,7 @@ def policies(estate: Estate) -> dict[str, Json]:
         "notices": [announce],
         "fan_out": [deliver, _hand_over("redeliver", estate)],
         "redelivery": [deliver],
+        "sweep": [_find_unfinished(estate), _hand_over("on_upload", estate)],
     }
     if estate.pipeline.restore:
         statements["restore"] = _restoring(estate.pipeline.restore, estate)
@@ -125,11 +127,7 @@ def _images(estate: Estate) -> list[Json]:
             ["s3:PutObject", "s3:DeleteObject"],
             [*(f"{bucket}/*" for bucket in buckets), *folders],
         ),
-        _allow(
-            "KeepRecords",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            [estate.arn("dynamodb", f"table/{estate.variables['IMAGES_TABLE']}")],
-        ),
+        _allow("KeepRecords", ["dynamodb:GetItem", "dynamodb:PutItem"], [_table(estate)]),
     ]
     if removable := [former for former in estate.former if former not in folders]:
         statements.append(_allow("RemoveFormerVariants", ["s3:DeleteObject"], removable))
@@ -154,6 +152,14 @@ def _reading(buckets: list[str], objects: list[str]) -> list[Json]:
         _allow("ReadObjects", ["s3:GetObject"], objects),
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], buckets),
     ]
+
+
+def _find_unfinished(estate: Estate) -> Json:
+    return _allow("FindUnfinished", ["dynamodb:Query"], [f"{_table(estate)}/index/unfinished"])
+
+
+def _table(estate: Estate) -> str:
+    return estate.arn("dynamodb", f"table/{estate.variables['IMAGES_TABLE']}")
 
 
 def _hand_over(handler: str, estate: Estate) -> Json:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from infra import deploy, roles
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
-from tests.cloud import Client, Deployed
+from tests.cloud import Client, Deployed, eventually
 from tests.conftest import picture
 
 pytestmark = pytest.mark.e2e
@@ -42,6 +43,11 @@ def run(home: Home, client: Client, project: Path, *arguments: str) -> subproces
     )
 
 
+def events_under_way(client: Client) -> int:
+    with urllib.request.urlopen(f"{client.cloud.url}/_halftone/events") as answer:
+        return json.load(answer)
+
+
 def leftovers(client: Client) -> list[str]:
     """Names of everything on the cloud that belongs to the stage."""
     found = [bucket["Name"] for bucket in client.of("s3").list_buckets()["Buckets"]]
@@ -56,6 +62,7 @@ def leftovers(client: Client) -> list[str]:
     found += [role["RoleName"] for role in client.of("iam").list_roles()["Roles"]]
     found += [group["logGroupName"] for group in client.of("logs").describe_log_groups()["logGroups"]]
     found += [alarm["AlarmName"] for alarm in client.of("cloudwatch").describe_alarms()["MetricAlarms"]]
+    found += [rule["Name"] for rule in client.of("events").list_rules()["Rules"]]
     found += [board["DashboardName"] for board in client.of("cloudwatch").list_dashboards()["DashboardEntries"]]
     return [name for name in found if "halftone-gone" in name]
 
@@ -103,14 +110,24 @@ def assert_each_role_has_its_policy(client: Client, project: Path) -> None:
         assert found.rpartition("/")[2] == role
 
 
+def assert_the_sweep_is_scheduled(client: Client) -> None:
+    events = client.of("events")
+    (rule,) = events.list_rules(NamePrefix="halftone-gone-")["Rules"]
+    assert (rule["Name"], rule["ScheduleExpression"]) == ("halftone-gone-sweep-event", "rate(5 minutes)")
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert target["Arn"].endswith(":function:halftone-gone-sweep")
+
+
 def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic: str) -> None:
     """See who was subscribed, name others, deploy again, and see who is subscribed then."""
     client.of("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="hand@example.com")
     before = subscribers(client, topic)
     own = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completion"
     assert set(before) == {own, "hand@example.com", "ops@example.com", "+4915112345678", QUEUE}
-    assert before["ops@example.com"]["FilterPolicy"] == ""
-    assert json.loads(before[QUEUE]["FilterPolicy"]) == {"event": ["image.failed"]}
+    assert json.loads(before["ops@example.com"]["FilterPolicy"]) == {
+        "event": ["image.ready", "image.failed", "image.deleted"]
+    }
+    assert json.loads(before[QUEUE]["FilterPolicy"]) == {"event": ["image.failed", "order.failed"]}
     assert before[QUEUE]["RawMessageDelivery"] == "true"
 
     notify(project, THIS_STAGE, "ops", "new@example.com always")
@@ -143,8 +160,10 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
     assert "local" in config["stages"]
     apis = len(client.of("apigateway").get_rest_apis()["items"])
     functions = [name for name in leftovers(client) if name.startswith(("halftone-gone-on_", "halftone-gone-resize_"))]
+    functions.append("halftone-gone-sweep")
     assert {"halftone-gone-on_upload", "halftone-gone-resize_later"} <= set(functions)
     assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
+    assert_the_sweep_is_scheduled(client)
     for function in functions:
         kept = client.of("lambda").get_function_event_invoke_config(FunctionName=function)
         assert kept["MaximumRetryAttempts"] == 2
@@ -154,6 +173,7 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
     assert_subscriptions_follow(home, client, project, variables["COMPLETIONS_TOPIC_ARN"])
     client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
+    eventually(lambda: not events_under_way(client))  # a call in flight would write its log after all are deleted
     client.of("logs").create_log_group(logGroupName="/aws/lambda/halftone-gone-on_destination")  # of another pipeline
 
     refused = run(home, client, project, "destroy")
@@ -169,6 +189,28 @@ def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> No
 
     again = run(home, client, project, "destroy")
     assert again.returncode == 0, "nothing to destroy is no error"
+
+
+def test_only_unfinished_images_are_in_the_index_of_the_table(deployed: Deployed) -> None:
+    """It answers with bucket and key, the earliest due first; a finished image has neither of its two attributes."""
+    marks: dict[str, dict[str, Any]] = {"f-late": {"due": 30}, "f-early": {"due": 10}, "0-other": {"due": 10}, "f": {}}
+    for image_id, mark in marks.items():
+        partition = {"unfinished": image_id[0]} if mark else {}
+        deployed.table.put_item(
+            Item={"image_id": image_id, "bucket": "b", "key": f"{image_id}.jpg", "status": "any"} | mark | partition
+        )
+    try:
+        found = deployed.table.query(
+            IndexName="unfinished",
+            KeyConditionExpression="unfinished = :partition AND due < :now",
+            ExpressionAttributeValues={":partition": "f", ":now": 20},
+        )["Items"]
+        everything = deployed.table.scan(IndexName="unfinished")["Items"]
+    finally:
+        for image_id in marks:
+            deployed.table.delete_item(Key={"image_id": image_id})
+    assert found == [{"image_id": "f-early", "bucket": "b", "key": "f-early.jpg", "unfinished": "f", "due": 10}]
+    assert {item["image_id"] for item in everything} == {"f-late", "f-early", "0-other"}
 
 
 def test_a_pipeline_of_ones_own_is_among_what_is_packaged(tmp_path: Path) -> None:

@@ -33,7 +33,11 @@ workflows". The names of `Runtime` are Lambda's own, and take the place of `Lamb
 
 TOO_MUCH = {"ErrorEquals": ["States.DataLimitExceeded"], "Next": "TooMuch"}
 
+BUSY = {"ImageBusy"}
+
 PREFIX = "${Functions}"
+NOTIFY = f"{PREFIX}chain_notify"
+"""It claims no image, and so finds none busy."""
 
 
 @pytest.fixture(params=sorted(deploy.MACHINES))
@@ -54,13 +58,24 @@ def names(clauses: list[dict[str, Any]]) -> Iterator[str]:
 
 def test_every_error_that_is_retried_is_a_transient_one_and_none_is_forgotten(machine) -> None:
     for task in tasks(machine):
-        assert sorted(names(task["Retry"])) == sorted(TRANSIENT | LAMBDA | DEAD)
-        transient, dead = task["Retry"]
+        claims = task["Resource"] != NOTIFY
+        assert sorted(names(task["Retry"])) == sorted((TRANSIENT if claims else TRANSIENT - BUSY) | LAMBDA | DEAD)
+        transient, *_, dead = task["Retry"]
         assert set(dead["ErrorEquals"]) == DEAD
         assert dead["MaxAttempts"] == 1
         assert transient["JitterStrategy"] == "FULL"
         assert transient["BackoffRate"] > 1
         assert transient["MaxDelaySeconds"] >= transient["IntervalSeconds"]
+
+
+def test_whoever_holds_the_image_is_waited_for_until_a_dead_workers_lease_is_over(machine) -> None:
+    """It lasts as long as the function may run, and a minute more."""
+    config = json.loads((deploy.ROOT / ".chalice" / "config.json").read_text())
+    for task in tasks(machine):
+        if task["Resource"] != NOTIFY:
+            (busy,) = [retry for retry in task["Retry"] if set(retry["ErrorEquals"]) & BUSY]
+            assert busy == {"ErrorEquals": ["ImageBusy"], "IntervalSeconds": 20, "BackoffRate": 1, "MaxAttempts": 12}
+            assert busy["IntervalSeconds"] * busy["MaxAttempts"] > config["lambda_timeout"] + 60
 
 
 def test_every_error_that_is_caught_is_a_permanent_one_and_none_is_forgotten(machine) -> None:
@@ -115,5 +130,5 @@ def test_each_definition_fits_in_a_parameter_of_the_template() -> None:
 
 def test_every_attempt_of_an_execution_is_of_one_delivery(machine) -> None:
     for task in tasks(machine):
-        if task["Resource"] != f"{PREFIX}chain_notify":  # it claims nothing
+        if task["Resource"] != NOTIFY:
             assert f"'{events.REDRIVEN}': $states.context.Execution.Id" in task["Arguments"]

@@ -6,18 +6,34 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib import events
 from chalicelib.aws.clients import client
+from chalicelib.model.pipeline import Source
 from infra import reprocess
 from infra.reprocess import GONE, ORIGINAL, OTHER, Outcome
 
 
-@pytest.mark.parametrize("gone", [False, True])
-@pytest.mark.parametrize("key", ["a.jpg", "with space + plus.jpg", "ü/日本.png", "100%.jpg"])
-def test_an_event_to_reprocess_asks_for_the_object_as_it_is(key: str, gone: bool) -> None:  # noqa: FBT001
-    (change,) = events.storage_changes(json.loads(reprocess.event("originals", key, gone=gone)))
-    kind = "removed" if gone else "created"
-    assert (change.kind, change.bucket, change.key, change.sequencer) == (kind, "originals", key, "")
+def recorded(key: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"key": {"S": key}, "status": {"S": status}, **more}
+
+
+def test_a_deleted_image_is_looked_at_if_it_is_unfinished_and_each_key_once() -> None:
+    due = {"due": {"N": "1767225600"}}
+    items = [
+        recorded("a.jpg", "ready"),
+        recorded("gone.jpg", "failed"),
+        recorded("begun.jpg", "processing", **due),
+        recorded("deleted.jpg", "deleted"),
+        recorded("deleted-with-leftovers.jpg", "deleted", **due),
+        recorded("uploaded-again.jpg", "deleted", **due),
+    ]
+    assert reprocess.selected(["a.jpg", "notes.txt", "uploaded-again.jpg"], items, Source()) == {
+        "a.jpg": ORIGINAL,
+        "notes.txt": OTHER,
+        "uploaded-again.jpg": ORIGINAL,
+        "gone.jpg": GONE,
+        "begun.jpg": GONE,
+        "deleted-with-leftovers.jpg": GONE,
+    }
 
 
 class Aws:
@@ -42,7 +58,7 @@ class Aws:
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         if self.operation == "scan":
             assert request["TableName"] == "images"
-            return [{"Items": [{"key": {"S": "a.jpg"}}]}, {"Items": [{"key": {"S": "gone.jpg"}}]}]
+            return [{"Items": [recorded("a.jpg", "ready")]}, {"Items": [recorded("gone.jpg", "ready")]}]
         assert request == {"Bucket": "originals"}
         return [{"Contents": [{"Key": "a.jpg"}, {"Key": "notes.txt"}]}, {"Contents": [{"Key": "c.jpg"}]}, {}]
 
@@ -109,11 +125,16 @@ class OnlyTable:
 def test_of_the_table_only_what_may_have_variants_of_the_source_bucket_is_looked_at(stage: Any) -> None:
     assert stage.halftone
     dynamodb = client("dynamodb")
-    for number, (bucket, status) in enumerate(
-        [("originals", "ready"), ("originals", "deleted"), ("other", "ready"), ("originals", "processing")]
-    ):
+    rows: list[tuple[str, str, dict[str, Any]]] = [
+        ("originals", "ready", {}),
+        ("originals", "deleted", {}),
+        ("other", "ready", {}),
+        ("originals", "processing", {}),
+        ("originals", "deleted", {"due": {"N": "1767225600"}}),
+    ]
+    for number, (bucket, status, more) in enumerate(rows):
         fields = {"image_id": str(number), "bucket": bucket, "key": f"{number}.jpg", "status": status}
-        dynamodb.put_item(TableName="images", Item={name: {"S": value} for name, value in fields.items()})
+        dynamodb.put_item(TableName="images", Item={name: {"S": value} for name, value in fields.items()} | more)
     session = OnlyTable(dynamodb)
-    assert run(session) == ({GONE: 2}, {})
-    assert sorted(key for key, _ in session.aws.invoked) == ["0.jpg", "3.jpg"]
+    assert run(session) == ({GONE: 3}, {})
+    assert sorted(key for key, _ in session.aws.invoked) == ["0.jpg", "3.jpg", "4.jpg"]

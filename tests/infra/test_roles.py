@@ -16,7 +16,7 @@ SOURCE, DEST = f"arn:aws:s3:::{OUTPUTS['SourceBucket']}", f"arn:aws:s3:::{OUTPUT
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:halftone-{STAGE}"
 OWN = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 READING = {"s3:GetObject", "s3:ListBucket"}
-IMAGES = READING | {"s3:PutObject", "s3:DeleteObject", "dynamodb:GetItem", "dynamodb:UpdateItem", "sns:Publish"}
+IMAGES = READING | {"s3:PutObject", "s3:DeleteObject", "dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"}
 WORKFLOWS = {"states:StartExecution", "states:DescribeExecution", "states:GetExecutionHistory"}
 EXPECTED = {
     "on_upload": IMAGES,
@@ -28,6 +28,7 @@ EXPECTED = {
     "chain_notify": {"sns:Publish"},
     "on_completion": {"events:PutEvents", "lambda:InvokeFunction"},
     "redeliver": {"events:PutEvents"},
+    "sweep": {"dynamodb:Query", "lambda:InvokeFunction"},
     "on_destination": READING | {"s3:PutObject"},
 }
 
@@ -92,7 +93,7 @@ def test_nothing_is_allowed_on_everything(handler: str) -> None:
         "sns": "halftone-local-other",
         "sqs": "halftone-local-other",
         "events": "event-bus/other",
-        "lambda": "function:halftone-local-on_upload",
+        "lambda": "function:halftone-local-chain_store",
         "states": "stateMachine:halftone-local-chain",
         "logs": "log-group:/aws/lambda/halftone-local-eu-on_upload:log-stream:a",
     }.items():
@@ -124,9 +125,17 @@ def test_a_pipeline_that_restores_may_read_and_write_there_and_nowhere_else() ->
 def test_work_can_be_handed_over_to_one_function_each_and_to_one_machine() -> None:
     assert by_sid("on_completion")["HandOver"] == [f"{FUNCTION}-redeliver"]
     assert by_sid("api_handler")["HandOver"] == [f"{FUNCTION}-resize_later"]
+    assert by_sid("sweep")["HandOver"] == [f"{FUNCTION}-on_upload"]
     assert by_sid("api_handler")["StartWorkflows"] == [OUTPUTS["WorkflowArn"]]
     executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:halftone-{STAGE}-workflow:*"
     assert by_sid("api_handler")["FollowWorkflows"] == [executions]
+
+
+def test_the_sweep_reads_the_index_of_what_is_unfinished_and_no_record() -> None:
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{OUTPUTS['ImagesTable']}"
+    assert may("sweep", f"{table}/index/unfinished") == {"dynamodb:Query"}
+    assert may("sweep", table) == set()
+    assert may("sweep", f"{table}/index/other") == set()
 
 
 @pytest.mark.parametrize("handler", ["on_upload", "api_handler"])

@@ -1,6 +1,6 @@
 import re
 
-from chalicelib.subscriptions import Subscription
+from chalicelib.subscriptions import Subscription, parse
 from infra import stage
 from localcloud.home import STAGE
 
@@ -38,6 +38,14 @@ def test_other_stages_and_other_settings_of_a_stage_are_kept() -> None:
     }
 
 
+def test_no_person_hears_of_an_order_whatever_they_asked_for() -> None:
+    for entry in ("a@example.com", "a@example.com failures", "+4915112345678", "+4915112345678 failures"):
+        (resource,) = stage.subscriptions(TOPIC, [parse(entry)])["Resources"].values()
+        heard = resource["Properties"]["FilterPolicy"]["event"]
+        assert "image.failed" in heard
+        assert all(event.startswith("image.") for event in heard)
+
+
 TOPIC = OUTPUTS["CompletionsTopicArn"]
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
 
@@ -47,6 +55,7 @@ def test_each_subscription_is_a_resource_and_queues_get_the_message_alone() -> N
         Subscription(protocol="email", endpoint="ops@example.com", failures_only=True),
         Subscription(protocol="sms", endpoint="+4915112345678"),
         Subscription(protocol="sqs", endpoint=QUEUE),
+        Subscription(protocol="sqs", endpoint=f"{QUEUE}-failures", failures_only=True),
     ]
     resources = stage.subscriptions(TOPIC, named)["Resources"]
     assert {resource["Type"] for resource in resources.values()} == {"AWS::SNS::Subscription"}
@@ -57,8 +66,20 @@ def test_each_subscription_is_a_resource_and_queues_get_the_message_alone() -> N
             "Endpoint": "ops@example.com",
             "FilterPolicy": {"event": ["image.failed"]},
         },
-        {"TopicArn": TOPIC, "Protocol": "sms", "Endpoint": "+4915112345678"},
+        {
+            "TopicArn": TOPIC,
+            "Protocol": "sms",
+            "Endpoint": "+4915112345678",
+            "FilterPolicy": {"event": ["image.ready", "image.failed", "image.deleted"]},
+        },
         {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE, "RawMessageDelivery": True},
+        {
+            "TopicArn": TOPIC,
+            "Protocol": "sqs",
+            "Endpoint": f"{QUEUE}-failures",
+            "FilterPolicy": {"event": ["image.failed", "order.failed"]},
+            "RawMessageDelivery": True,
+        },
     ]
 
 

@@ -55,6 +55,17 @@ def test_the_table_is_paid_per_request() -> None:
     assert RESOURCES["ImagesTable"]["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
+def test_unfinished_images_have_an_index_of_their_own() -> None:
+    """It is sparse: an image without both attributes is not in it."""
+    (index,) = RESOURCES["ImagesTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "unfinished"
+    assert [(part["AttributeName"], part["KeyType"]) for part in index["KeySchema"]] == [
+        ("unfinished", "HASH"),
+        ("due", "RANGE"),
+    ]
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["bucket", "key"]}
+
+
 def deployed_names() -> dict[str, str]:
     """Name the app's functions as the template does, each with its handler's name in Chalice's configuration."""
     handlers = {f"halftone-${{Stage}}-{handler.name}": handler.name for handler in app.app.pure_lambda_functions}
