@@ -1,7 +1,8 @@
 """Disturb a stage in every way at hand, and see whether it comes right in the end.
 
 Uploads, overwrites, deletes and repeated events, while workers are killed; with --outages, uploads while DynamoDB, then
-SNS, then S3 refuse the functions. Afterwards what Lambda gave up on is redriven, and buckets and table are checked.
+SNS, then S3 refuse the functions. Afterwards what Lambda gave up on is redriven, the sweep finishes what dead workers
+left, and buckets and table are checked.
 """
 
 import argparse
@@ -33,6 +34,8 @@ OUTAGES = {
     "SNS": ("sns:",),
     "S3 writes": ("s3:PutObject", "s3:DeleteObject"),
 }
+FUNCTION_SECONDS = 30  # that an upload may take here; a dead worker's lease is over a minute after that
+PATIENCE = 900.0  # seconds that the sweep has for what dead workers left
 SHOWN = 20  # violations that are printed
 
 
@@ -55,14 +58,15 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     stage, random, played, started = here(), Random(options.seed), Played(), time.monotonic()
+    stage.limit(FUNCTION_SECONDS)
     if options.outages:
         outlive_outages(stage, random, played, uploads=options.uploads or 200, seconds=options.outages)
     else:
         disturb(stage, random, played, uploads=options.uploads or 1000)
-    come_to_rest(stage, played)
+    found = come_to_rest(stage, played)
     print(", ".join(f"{count:,} {what}" for what, count in played.counts.items()), end="")
     print(f"; {time.monotonic() - started:.0f} s")
-    found = list(violations(stage, sorted(played.keys), played.completions))
+    found += violations(stage, sorted(played.keys), played.completions)
     if options.outages:
         found += not_once(played)
         disturbance = "calls refused"
@@ -138,13 +142,41 @@ def upload(stage: Stage, key: str, picture: bytes, played: Played) -> None:
     played.counts["uploads"] += 1
 
 
-def come_to_rest(stage: Stage, played: Played) -> None:
-    """Redrive what Lambda gave up on, until there is no more of it, and receive what was announced."""
-    while redriven := _redriven(stage):
-        played.counts["events redriven"] += redriven
-        stage.rest(lambda _: None)
+def come_to_rest(stage: Stage, played: Played) -> list[str]:
+    """Redrive what Lambda gave up on, have the sweep finish what dead workers left, and receive what was announced.
+
+    Returns what is out of order: images that are unfinished even so.
+    """
+    left = _finished(stage, played)
     played.completions += stage.completions()
     played.counts["announcements"] = len(played.completions)
+    return left
+
+
+def _finished(stage: Stage, played: Played) -> list[str]:
+    """Redrive and sweep until no image is unfinished; say so if some are for too long.
+
+    Work of a dead worker may be taken over when its lease is over, so most of the time is spent waiting for that.
+    """
+    deadline = time.monotonic() + PATIENCE
+    with Progress(1) as progress:
+        while True:
+            while redriven := _redriven(stage):
+                played.counts["events redriven"] += redriven
+                stage.rest(lambda _: None)
+            dues = stage.unfinished()
+            if not dues:
+                return []
+            if time.monotonic() > deadline:
+                return [f"{len(dues)} images are unfinished after {PATIENCE:.0f} s of sweeping"]
+            wait = max(0, min(dues) - time.time())
+            progress.stand_at(played.counts["sweeps"], f"sweeps, {len(dues)} images unfinished, next in {wait:.0f} s")
+            if wait:
+                time.sleep(PAUSE)
+            else:
+                stage.sweep()
+                played.counts["sweeps"] += 1
+                stage.rest(lambda _: None)
 
 
 def _redriven(stage: Stage) -> int:

@@ -9,12 +9,12 @@ from typing import Protocol
 from chalicelib.errors import PermanentError
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render
-from chalicelib.model.completion import Completion
+from chalicelib.model.completion import Completion, CompletionEvent
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.model.record import Record, Status, Variant
-from chalicelib.pipelines.keys import variant_key
-from chalicelib.usecases.ports import Entry, Location
+from chalicelib.pipelines.keys import named, variant_key
+from chalicelib.usecases.entry import Entry, Location
 
 Stored = Mapping[Location, str]
 """Where variants are, and their ETags."""
@@ -30,9 +30,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a version comes to: `code` is that of the error for which it failed."""
+    """What a version comes to: `code` is that of the error for which it failed.
 
-    status: Status
+    `status` is None only in what was announced of an image that nobody knows.
+    """
+
+    status: Status | None
     variants: Stored
     code: str | None = None
 
@@ -46,6 +49,7 @@ class Seen(Protocol):
 
     def versions(self, key: str) -> Sequence[Version]: ...
     def entry(self, key: str) -> Entry | None: ...
+    def leased(self) -> Iterable[str]: ...
     def variants(self) -> Stored: ...
 
 
@@ -66,12 +70,13 @@ def violations(stage: Seen, keys: Iterable[str], said: Sequence[Completion]) -> 
         versions = stage.versions(key)
         results = [_result(stage, key, version.data) for version in versions]
         yield from (f"{key}: {what}" for what in _wrong(record, versions[0], results[0]))
-        own = [completion for completion in said if completion.key == key]
+        own = [one for one in said if one.key == key and one.event is not CompletionEvent.ORDER_FAILED]
         if not _announced(record, own):
             yield f"{key}: that it is {record.status} was never announced"
         for completion in own:
             if _said(completion) not in results:
                 yield f"{key}: {_said(completion)} was announced, and comes of no version"
+    yield from (f"{key}: somebody still holds its lease" for key in stage.leased())
     stored = stage.variants()
     for place in sorted(stored.keys() | listed.keys()):
         if stored.get(place) != listed.get(place):
@@ -104,7 +109,7 @@ def _result(stage: Seen, key: str, data: bytes | None) -> Result:
         return Result(Status.FAILED, {}, error.code)
     identity = image_id(stage.source, key)
     variants = {
-        (stage.dest, variant_key(spec, key, image_id=identity, extension=extension)): etag
+        (stage.dest, variant_key(spec, named(key), image_id=identity, extension=extension)): etag
         for spec, extension, etag in made
     }
     return Result(Status.READY, variants)

@@ -53,7 +53,7 @@ def show_cpu(after: Mapping[str, float], before: Mapping[str, float], imaging: f
 
 def show_calls(calls: Mapping[str, int], images: int, variants: int) -> None:
     """Print how often AWS was called for an image, beside the fewest calls that an upload can do with."""
-    fewest = {"s3:GetObject": 1, "s3:PutObject": variants, "dynamodb:UpdateItem": 2, "sns:Publish": 1}
+    fewest = {"s3:GetObject": 1, "s3:PutObject": variants, "dynamodb:PutItem": 2, "sns:Publish": 1}
     print("AWS calls an image (and the fewest there can be)")
     for operation in sorted(fewest.keys() | calls.keys()):
         print(f"  {operation:22} {calls.get(operation, 0) / images:.3f} ({fewest.get(operation, 'fan-out')})")

@@ -16,13 +16,30 @@ from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.identity import image_id
 from chalicelib.model.completion import Completion
 from chalicelib.pipelines import loading
-from chalicelib.usecases.ports import Entry
+from chalicelib.usecases.entry import Entry
 from infra.stage import APP
 from localcloud.home import STAGE
 from localcloud.invariant import Version
 
 THREADS = 8
 ON_UPLOAD = f"{APP}-{STAGE}-on_upload"
+SWEEP = f"{APP}-{STAGE}-sweep"
+SCHEDULED = {
+    "version": "0",
+    "id": "made-by-hand",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2026-01-01T00:00:00Z",
+    "region": "us-east-1",
+    "resources": [],
+    "detail": {},
+}
+"""What the sweep's schedule sends."""
+
+PARTITIONS = "0123456789abcdef"
+"""Of the index `unfinished`: the first digits of image ids."""
+
 LOOKS = 5  # in a row without an event under way, until nothing is taken to come any more
 PAUSE = 0.2  # seconds between two looks
 
@@ -39,7 +56,9 @@ class Stage:
         self.s3 = self.session.client("s3", config=config)
         self._lambda = self.session.client("lambda", config=config)
         self._sqs = self.session.client("sqs", config=config)
-        self._catalogue = DynamoCatalogue(environ["IMAGES_TABLE"])
+        self._dynamodb = self.session.client("dynamodb")
+        self._table = environ["IMAGES_TABLE"]
+        self._catalogue = DynamoCatalogue(self._table)
         self._completions = self._queue("play-completions")
         self.session.client("sns").subscribe(
             TopicArn=environ["COMPLETIONS_TOPIC_ARN"],
@@ -65,6 +84,16 @@ class Stage:
     def entry(self, key: str) -> Entry | None:
         return self._catalogue.get(image_id(self.source, key))
 
+    def unfinished(self) -> list[int]:
+        """Say when each image that is unfinished may be taken over, in Unix seconds."""
+        return [int(item["due"]["N"]) for partition in PARTITIONS for item in self._unfinished(partition)]
+
+    def leased(self) -> list[str]:
+        """List the keys of images whose lease somebody holds."""
+        scan = self._dynamodb.get_paginator("scan")
+        pages = scan.paginate(TableName=self._table, FilterExpression="attribute_exists(lease)", ConsistentRead=True)
+        return sorted(item["key"]["S"] for page in pages for item in page["Items"])
+
     def variants(self) -> dict[tuple[str, str], str]:
         """List the ETags of all that is in the destination bucket."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.dest)
@@ -82,6 +111,15 @@ class Stage:
     def invoke(self, event: bytes) -> None:
         """Hand an event to `on_upload`, once more."""
         self._lambda.invoke(FunctionName=ON_UPLOAD, InvocationType="Event", Payload=event)
+
+    def sweep(self) -> None:
+        """Have the sweep look for what may be taken over, now."""
+        self._lambda.invoke(FunctionName=SWEEP, InvocationType="Event", Payload=json.dumps(SCHEDULED))
+
+    def limit(self, seconds: int) -> None:
+        """Give `on_upload` less time: what one of its workers leaves when it dies may be taken over sooner."""
+        self._lambda.update_function_configuration(FunctionName=ON_UPLOAD, Timeout=seconds)
+        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=ON_UPLOAD)
 
     def under_way(self) -> int:
         """Count the events that are neither done nor given up."""
@@ -115,6 +153,16 @@ class Stage:
         listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
         lines = [line.split(maxsplit=1) for line in listed.stdout.splitlines() if mark in line]
         return {int(pid): args.partition(mark)[2].rpartition("/")[0].rpartition("-")[0] for pid, args in lines}
+
+    def _unfinished(self, partition: str) -> Iterator[Mapping[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="unfinished",
+            KeyConditionExpression="unfinished = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition}},
+        )
+        for page in pages:
+            yield from page["Items"]
 
     def _data(self, version: Mapping[str, Any]) -> bytes:
         answer = self.s3.get_object(Bucket=self.source, Key=version["Key"], VersionId=version["VersionId"])

@@ -97,7 +97,7 @@ def _write(rendering: Rendering, photo: Path, pipeline: Pipeline, folder: Path) 
 def _key(variant: RenderedVariant, photo: Path) -> str:
     image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, photo.resolve().as_uri()))
     extension = keys.extension(variant.format)
-    return keys.variant_key(variant.spec, photo.name, image_id=image_id, extension=extension)
+    return keys.variant_key(variant.spec, keys.named(photo.name), image_id=image_id, extension=extension)
 
 
 def _described(rendering: Rendering, photo: Path, pipeline: Pipeline) -> dict[str, object]:

@@ -5,16 +5,28 @@ has a test in `tests/localcloud` that fails without it, so that an upgrade of mi
 """
 
 from localcloud.patches import (
+    calls_in_flight,
     compression_unset,
     error_types,
     event_identity,
     event_queue,
+    events_to_lambda,
     failed_start,
     rest_api_import,
     sns_to_lambda,
 )
 
-ALL = (rest_api_import, compression_unset, sns_to_lambda, event_queue, event_identity, failed_start, error_types)
+ALL = (
+    rest_api_import,
+    compression_unset,
+    sns_to_lambda,
+    events_to_lambda,
+    event_queue,
+    event_identity,
+    failed_start,
+    error_types,
+    calls_in_flight,
+)
 
 
 def apply_all() -> None:

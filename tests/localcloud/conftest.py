@@ -48,18 +48,23 @@ class Function:
     def __init__(self, client: Client, name: str, body: str) -> None:
         self.name, self.s3, self.lambda_ = name, client.of("s3"), client.of("lambda")
         self.s3.create_bucket(Bucket="reports")
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("index.py", REPORT + body)
         self.arn = self.lambda_.create_function(
             FunctionName=name,
             Runtime=f"python3.{sys.version_info.minor}",
             Role="arn:aws:iam::000000000000:role/none",
             Handler="index.handler",
-            Code={"ZipFile": archive.getvalue()},
+            Code={"ZipFile": _archive(body)},
             Timeout=20,
         )["FunctionArn"]
-        eventually(lambda: self.lambda_.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
+        self._wait_until_active()
+
+    def update(self, body: str) -> None:
+        """Deploy other code."""
+        self.lambda_.update_function_code(FunctionName=self.name, ZipFile=_archive(body))
+        self._wait_until_active()
+
+    def _wait_until_active(self) -> None:
+        eventually(lambda: self.lambda_.get_function(FunctionName=self.name)["Configuration"]["State"] == "Active")
 
     def invoke(self, event: Any, *, asynchronously: bool = False) -> Any:
         kind = "Event" if asynchronously else "RequestResponse"
@@ -77,6 +82,13 @@ class Function:
         eventually(lambda: len(self.reports()) >= count)
         time.sleep(0.5)
         return self.reports()
+
+
+def _archive(body: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", REPORT + body)
+    return archive.getvalue()
 
 
 @pytest.fixture

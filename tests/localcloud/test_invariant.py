@@ -14,7 +14,8 @@ from chalicelib.model.picture import Format
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.model.record import Failure, Record, Status, Variant
 from chalicelib.pipelines import loading
-from chalicelib.usecases.ports import Entry, Location, now
+from chalicelib.usecases.entry import Entry, Location
+from chalicelib.usecases.ports import now
 from localcloud.invariant import Version, violations
 from tests.conftest import picture
 
@@ -37,20 +38,25 @@ class Seen:
     record: Record | None = None
     stored: dict[Location, str] = field(default_factory=dict)
     said: list[Completion] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    key: str = KEY
 
     def versions(self, key: str) -> list[Version]:
-        assert key == KEY
+        assert key == self.key
         return self.history
 
     def entry(self, key: str) -> Entry | None:
-        assert key == KEY
-        return Entry(record=self.record, generation=2, owner=None) if self.record else None
+        assert key == self.key
+        return Entry(record=self.record, revision=2) if self.record else None
+
+    def leased(self) -> list[str]:
+        return self.held
 
     def variants(self) -> dict[Location, str]:
         return self.stored
 
     def found(self) -> list[str]:
-        return list(violations(self, [KEY], self.said))
+        return list(violations(self, [self.key], self.said))
 
 
 def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...], code: str | None = None) -> Seen:
@@ -73,6 +79,9 @@ def whole(status: Status, data: bytes | None, variants: tuple[Variant, ...], cod
         image_id=record.image_id,
         bucket=record.bucket,
         key=KEY,
+        etag=record.etag,
+        version_id=record.version_id,
+        generation=1,
         status=status,
         pipeline="default",
         variants=variants,
@@ -144,6 +153,10 @@ def leave_behind(seen: Seen) -> None:
     seen.stored["variants", "thumbnail/other.jpg"] = "x"
 
 
+def hold(seen: Seen) -> None:
+    seen.held.append(KEY)
+
+
 def miss(seen: Seen) -> None:
     seen.stored.popitem()
 
@@ -179,6 +192,7 @@ def say_another_reason(seen: Seen) -> None:
         (overwrite_with_the_same, "the record is of version 2"),
         (delete, "it is ready and has to be deleted"),
         (leave_behind, "thumbnail/other.jpg: stored is x, on record None"),
+        (hold, "somebody still holds its lease"),
         (miss, "stored is None, on record"),
         (replace_bytes, "stored is stale, on record"),
         (say_nothing, "was never announced"),
@@ -191,6 +205,26 @@ def test_what_is_out_of_order_is_told(harm: Callable[[Seen], None], told: str) -
     seen = ready()
     harm(seen)
     assert any(told in violation for violation in seen.found()), seen.found()
+
+
+def test_an_order_that_failed_says_nothing_of_the_image() -> None:
+    seen, failure = ready(), Failure(code="not_found", message="")
+    seen.said.append(replace(seen.said[0], event=CompletionEvent.ORDER_FAILED, status=None, error=failure))
+    assert seen.found() == []
+
+
+def test_an_original_whose_name_begins_like_a_place_of_ours_has_variants_of_its_own() -> None:
+    seen = ready()
+    (version, *_), record = seen.history, seen.record
+    assert record
+    moved = {spec.name: f"{spec.name}/@/{KEY}" for spec in seen.pipeline.variants}
+    variants = tuple(replace(variant, key=moved[variant.name]) for variant in record.variants)
+    changes: dict[str, Any] = {"key": f"/{KEY}", "variants": variants}
+    seen.record = replace(record, **changes)
+    seen.said = [replace(seen.said[0], **changes)]
+    seen.stored = {(variant.bucket, variant.key): variant.etag for variant in variants}
+    seen.history, seen.key = [version], f"/{KEY}"
+    assert seen.found() == []
 
 
 def test_what_an_earlier_version_came_to_may_have_been_announced() -> None:

@@ -1,6 +1,7 @@
 """One test for each patch: it fails without it. An upgrade of ministack tells here which patches may go."""
 
 import json
+import subprocess
 import time
 import urllib.request
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.home import Home
 from tests.cloud import Client, eventually
 from tests.localcloud.conftest import Function
 
@@ -88,6 +90,19 @@ def test_sns_to_lambda(client: Client, function: MakeFunction) -> None:
     assert notification["MessageAttributes"] == {}
 
 
+def test_events_to_lambda(client: Client, function: MakeFunction) -> None:
+    """A rule's event is retried as any other. So is a schedule's, for which a test would have to wait a minute."""
+    told = function("told", "def handler(event, context):\n  report(event)\n  raise ValueError('again')")
+    events = client.of("events")
+    events.put_rule(Name="told", EventPattern=json.dumps({"source": ["test"]}))
+    events.put_targets(Rule="told", Targets=[{"Id": "1", "Arn": told.arn}])
+    events.put_events(Entries=[{"Source": "test", "DetailType": "any", "Detail": '{"a": 1}'}])
+
+    reports = told.wait_for(3)
+    assert len(reports) == 3, "an invocation and two retries"
+    assert (reports[0]["source"], reports[0]["detail"]) == ("test", {"a": 1})
+
+
 @pytest.mark.parametrize(
     ("name", "ending", "error"),
     [
@@ -159,6 +174,42 @@ def test_event_queue_outlasts_throttles(function: MakeFunction) -> None:
     for number in range(6):
         busy.invoke(number, asynchronously=True)
     assert sorted(busy.wait_for(6)) == list(range(6))
+
+
+def test_calls_in_flight_finish_on_the_old_code(function: MakeFunction, home: Home) -> None:
+    """A call is at work, and a worker idle, when new code comes: the call ends as it began, both workers go."""
+    body = "def handler(event, context):\n  report(os.getpid())\n  time.sleep(event)\n  return 'old'"
+    updated = function("updated", body)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(updated.invoke, [1, 1]))
+        slow = pool.submit(updated.invoke, 4)
+        old = workers(home, "updated")
+        assert len(old) == 2
+        updated.wait_for(3)
+        updated.update("def handler(event, context): return 'new'")
+        assert updated.invoke(0) == "new"
+        assert len(old & workers(home, "updated")) == 1, "the idle one is gone, and the other at work"
+        assert not slow.done()
+        assert slow.result() == "old"
+    eventually(lambda: not old & workers(home, "updated"))
+    assert updated.invoke(0) == "new"
+
+
+def test_events_that_waited_run_on_the_new_code(function: MakeFunction) -> None:
+    body = "def handler(event, context):\n  report('begun')\n  time.sleep(2)\n  report('old')"
+    waiting = function("waiting", body)
+    for _ in range(6):
+        waiting.invoke({}, asynchronously=True)
+    waiting.wait_for(4)
+    waiting.update("def handler(event, context):\n  report('new')")
+    assert Counter(waiting.wait_for(10)) == {"begun": 4, "old": 4, "new": 2}
+
+
+def workers(home: Home, function: str) -> set[int]:
+    """Return the process ids of a function's workers."""
+    mark = f"{home.scratch}/ministack-lambda-{function}-"
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
+    return {int(line.split()[0]) for line in listed.stdout.splitlines() if mark in line}
 
 
 @pytest.mark.parametrize("name", ["ValueError", "Permanent"])
