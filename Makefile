@@ -21,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools
+.PHONY: help up down logs env test check histories fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ help: ## this list
 	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
 	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
-	@echo "  N=1000                load, chaos: how many uploads"
+	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind"
 	@echo "  ARGS='...'            fuzz, bench, load, chaos: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
@@ -59,6 +59,9 @@ check: test-tools ## lint, format, types, import rules, CloudFormation
 
 test: check ## check, then every test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+histories: test-tools ## play random histories against the core (N=10000 of each kind)
+	$(BIN)/python -m tests.histories $(N) $(ARGS)
 
 fuzz: test-tools ## feed damaged pictures to the imaging core
 	$(BIN)/python -m tests.imaging.fuzz $(ARGS)

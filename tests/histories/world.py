@@ -1,8 +1,8 @@
 """An AWS in this process whose every call can be held up, fail or be the last thing that its caller does.
 
 Workers are greenlets: at each call they hand control back, so that a test decides who goes on and how the call ends.
-S3, SNS and the queue of events are small and written here; DynamoDB is moto's, so that the adapters' own expressions
-decide. A real client stands between the use cases and this only in `tests/aws` and `tests/e2e`.
+The services are small and written here: of DynamoDB's expressions only the two that the adapter has, whose effect
+`tests/aws` sees on moto. A real client stands between the use cases and this only there and in `tests/e2e`.
 """
 
 import copy
@@ -12,14 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import md5
+from random import Random
 from typing import Any
 
 import greenlet
 from botocore.exceptions import ClientError, ReadTimeoutError
-from moto.dynamodb.exceptions import ConditionalCheckFailed
-from moto.dynamodb.models import DynamoDBBackend
+
+from chalicelib.aws.clients import tries
+from chalicelib.usecases.entry import Attempt
 
 SOURCE, DEST = "originals", "variants"
+
+LANDING = 30.0
+"""Seconds within which what was sent takes effect. Clocks differ by the rest of the protocol's minute."""
 
 
 class Fault(Enum):
@@ -29,8 +34,11 @@ class Fault(Enum):
     THROTTLE = "it is refused"
     TIMEOUT = "it works, and the answer is lost"
     TWICE = "it works, the answer is lost, and the client tries again"
+    LATE = "the answer does not come, and it works only later"
+    LATE_TOO = "the answer does not come, the client tries again, which works, and the first try works later, too"
     CRASH_BEFORE = "the worker dies before it"
     CRASH_AFTER = "the worker dies after it"
+    CRASH_LATE = "the worker dies, and it works only later"
 
 
 class Crash(BaseException):
@@ -39,9 +47,11 @@ class Crash(BaseException):
 
 @dataclass
 class Worker:
-    """One invocation under way."""
+    """One invocation under way. Lambda ends it at `until`; its clock is `skew` seconds fast."""
 
     name: str
+    until: float
+    skew: float
     greenlet: Any
     done: Callable[[Any], None]
     failed: Callable[[BaseException], None]
@@ -66,34 +76,30 @@ class World:
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, Stored]] = {SOURCE: {}, DEST: {}}
         self.published: list[dict[str, Any]] = []
-        self.settled: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self.workers: list[Worker] = []
-        self.table = DynamoDBBackend("eu-west-1", "123456789012")
-        self.table.create_table(
-            "images",
-            schema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
-            throughput=None,
-            attr=[{"AttributeName": "image_id", "AttributeType": "S"}],
-            global_indexes=None,
-            indexes=None,
-            streams=None,
-            billing_mode="PAY_PER_REQUEST",
-            sse_specification=None,
-            tags=[],
-            deletion_protection_enabled=None,
-            warm_throughput=None,
-        )
+        self.clock = 1_767_225_600.0  # Unix seconds
+        self.late: list[tuple[float, Callable[[], Any]]] = []
+        self.random = Random(0)
+        self.puts = 0
+        self.stale_items: dict[str, dict[str, Any]] | None = None
+        self.items: dict[str, dict[str, Any]] = {}
         self._next = Fault.NONE
 
     def client(self, service: str) -> Any:
         return {"s3": S3, "dynamodb": DynamoDB, "sns": Sns}[service](self)
 
     def start(
-        self, name: str, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[BaseException], None]
+        self,
+        attempt: Attempt,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+        *,
+        skew: float = 0,
     ) -> None:
         """Begin an invocation, and let it run up to its first call."""
-        worker = Worker(name, greenlet.greenlet(work), done, failed)
+        worker = Worker(attempt.delivery, attempt.until - skew, skew, greenlet.greenlet(work), done, failed)
         self.workers.append(worker)
         self._run(worker)
 
@@ -115,11 +121,33 @@ class World:
         else:
             worker.waiting_for = result
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass: what was sent takes effect, and Lambda ends who is over time."""
+        end = self.clock + seconds
+        while True:
+            moments = [worker.until for worker in self.workers] + [landing[0] for landing in self.late]
+            self.clock = max(self.clock, min((moment for moment in moments if moment <= end), default=end))
+            landings = [landing for landing in self.late if landing[0] <= self.clock]
+            over = [worker for worker in self.workers if worker.until <= self.clock]
+            if not landings and not over:
+                return
+            for landing in landings:
+                self.late.remove(landing)
+                with suppress(ClientError):
+                    landing[1]()
+            for worker in over:
+                self.go_on(worker, self.random.choice((Fault.CRASH_LATE, Fault.CRASH_BEFORE)))
+
+    def time(self) -> float:
+        """Return the time by the clock of whoever asks."""
+        current = greenlet.getcurrent()
+        return self.clock + next((worker.skew for worker in self.workers if worker.greenlet is current), 0.0)
+
     def pause(self, _seconds: float) -> None:
         """Sleep until the test lets the worker go on; all that can go wrong is that it dies."""
         greenlet.getcurrent().parent.switch("sleep")
         fault, self._next = self._next, Fault.NONE
-        if fault in {Fault.CRASH_BEFORE, Fault.CRASH_AFTER}:
+        if fault in {Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE}:
             raise Crash
 
     def call(self, name: str, effect: Callable[[], Any]) -> Any:
@@ -133,6 +161,13 @@ class World:
             raise Crash
         if fault is Fault.THROTTLE:
             raise ClientError({"Error": {"Code": "SlowDown", "Message": "less"}}, name)
+        if fault is Fault.LATE_TOO:
+            self.late.append((self.clock + self.random.uniform(0, LANDING), effect))
+            tries.unanswered = True
+            return effect()
+        if fault in {Fault.LATE, Fault.CRASH_LATE}:
+            self.late.append((self.clock + self.random.uniform(0, LANDING), effect))
+            raise Crash if fault is Fault.CRASH_LATE else ReadTimeoutError(endpoint_url=name)
         if fault in {Fault.TIMEOUT, Fault.CRASH_AFTER}:
             with suppress(ClientError):
                 effect()
@@ -161,11 +196,29 @@ class S3:
         return self._world.call("GetObject", effect)
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        return self._world.call("HeadObject", lambda: {"ETag": f'"{self._find(Bucket, Key).etag}"'})
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, Metadata: dict[str, str], ContentType: str) -> Any:
         def effect() -> dict[str, Any]:
+            stored = self._find(Bucket, Key)
+            return {"ETag": f'"{stored.etag}"', "ContentLength": len(stored.data), "Metadata": stored.metadata}
+
+        return self._world.call("HeadObject", effect)
+
+    def put_object(
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        Metadata: dict[str, str],
+        ContentType: str,
+        IfNoneMatch: str | None = None,
+        IfMatch: str | None = None,
+    ) -> Any:
+        def effect() -> dict[str, Any]:
+            present = self._world.buckets[Bucket].get(Key)
+            if (IfNoneMatch and present) or (IfMatch and (present is None or IfMatch != f'"{present.etag}"')):
+                raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": Key}}, "PutObject")
             stored = Stored(Body, Metadata, ContentType)
+            self._world.puts += 1
             self._world.buckets[Bucket][Key] = stored
             return {"ETag": f'"{stored.etag}"'}
 
@@ -191,35 +244,45 @@ class DynamoDB:
         self._world = world
 
     def get_item(self, *, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> dict[str, Any]:
-        assert ConsistentRead
+        assert (TableName, ConsistentRead) == ("images", True)
 
         def effect() -> dict[str, Any]:
-            item = self._world.table.get_item(TableName, Key)
-            return {"Item": item.to_json()["Attributes"]} if item else {}
+            item = self._world.items.get(Key["image_id"]["S"])
+            return {"Item": item} if item else {}
 
         return self._world.call("GetItem", effect)
 
-    def update_item(self, **request: Any) -> dict[str, Any]:
-        def effect() -> dict[str, Any]:
-            old = self._world.table.get_item(request["TableName"], request["Key"])
-            before = copy.deepcopy(old.to_json()["Attributes"]) if old else None
-            try:
-                item = self._world.table.update_item(
-                    request["TableName"],
-                    request["Key"],
-                    update_expression=request["UpdateExpression"],
-                    expression_attribute_names=request.get("ExpressionAttributeNames", {}),
-                    expression_attribute_values=request["ExpressionAttributeValues"],
-                    condition_expression=request["ConditionExpression"],
-                )
-            except ConditionalCheckFailed as error:
-                response: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}, "Item": before}
-                raise ClientError(response, "UpdateItem") from error
-            after = item.to_json()["Attributes"]
-            self._world.settled.append(after)
-            return {"Attributes": copy.deepcopy(after)}
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        item = copy.deepcopy(request["Item"])
+        condition = request["ConditionExpression"]
+        expected = request.get("ExpressionAttributeValues", {}).get(":revision")
+        assert condition == ("revision = :revision" if expected else "attribute_not_exists(image_id)")
 
-        return self._world.call("UpdateItem", effect)
+        def effect() -> dict[str, Any]:
+            old = self._world.items.get(item["image_id"]["S"])
+            if (old or {}).get("revision") != expected:
+                response: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}, "Item": old}
+                raise ClientError(response, "PutItem")
+            self._world.items[item["image_id"]["S"]] = item
+            return {}
+
+        return self._world.call("PutItem", effect)
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "query"
+        return self
+
+    def paginate(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> Any:
+        """Read the index of what is unfinished, which may lag behind the table."""
+        digit, before = ExpressionAttributeValues[":digit"]["S"], int(ExpressionAttributeValues[":before"]["N"])
+        items = self._world.call("Query", lambda: list((self._world.stale_items or self._world.items).values()))
+        yield {
+            "Items": [
+                item
+                for item in items
+                if item.get("unfinished", {}).get("S") == digit and int(item["due"]["N"]) <= before
+            ]
+        }
 
 
 class Sns:
