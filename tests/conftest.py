@@ -1,9 +1,10 @@
 """A stage on an in-process AWS: real adapters, real protocol, no network."""
 
 import io
+import secrets
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -16,7 +17,10 @@ from chalicelib.aws import clients
 from chalicelib.identity import image_id
 from chalicelib.model.completion import Completion
 from chalicelib.model.record import Record
-from chalicelib.usecases.ports import Call, Halftone, Worker
+from chalicelib.model.storage import StorageChange
+from chalicelib.usecases.entry import MARGIN, Attempt, Entry
+from chalicelib.usecases.follow import follow
+from chalicelib.usecases.ports import Call, Halftone
 
 pytest_plugins = ["tests.cloud"]
 
@@ -52,9 +56,32 @@ def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: st
 
 
 def call(delivery: str = "delivery-1") -> Call:
-    """An invocation with all the time in the world."""
-    worker = Worker(delivery, until=int(time.time()) + 120, nonce="")
-    return Call(worker, checkpoint=lambda: None, fair_seconds=0)
+    """Another invocation, for one delivery, with all the time in the world."""
+    attempt = Attempt(delivery, nonce=secrets.token_hex(4), until=int(time.time()) + 120)
+    return Call(attempt, checkpoint=lambda: None, fair_seconds=0)
+
+
+def over(delivery: str = "dead") -> Call:
+    """An invocation that is over by now, with all that it sent."""
+    alive = call(delivery)
+    return replace(alive, attempt=replace(alive.attempt, until=int(time.time()) - MARGIN))
+
+
+def change(key: str = "photo.jpg", sequencer: str = "01", *, kind: Any = "created", **more: Any) -> StorageChange:
+    return StorageChange(kind=kind, bucket="originals", key=key, sequencer=sequencer, **more)
+
+
+class Died(BaseException):
+    """The worker's process ended here."""
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    """Something that is called and fails."""
+
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise error
+
+    return fail
 
 
 @dataclass
@@ -76,9 +103,23 @@ class Stage:
     def image(self, bucket: str, key: str) -> Image.Image:
         return Image.open(io.BytesIO(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
 
+    def tell(
+        self, key: str = "photo.jpg", sequencer: str = "01", *, by: Call | None = None, **more: Any
+    ) -> Record | None:
+        """Let the app hear of a change, in a delivery of its own; return the record, None where nothing was done."""
+        before = self.entry(key)
+        done = follow([change(key, sequencer, **more)], self.halftone, by or call(secrets.token_hex(4)))
+        after = self.entry(key)
+        silent = after is not None and after != before and after.record.generation == 0 and not after.lease
+        return self.record(key) if done["handled"] or silent else None
+
+    def entry(self, key: str = "photo.jpg", *, bucket: str = "originals") -> Entry | None:
+        return self.halftone.catalogue.get(image_id(bucket, key))
+
     def record(self, key: str, *, bucket: str = "originals") -> Record | None:
-        entry = self.halftone.catalogue.get(image_id(bucket, key))
-        return entry.record if entry else None
+        """The record as outsiders see it."""
+        entry = self.entry(key, bucket=bucket)
+        return entry.shown if entry else None
 
     def envelopes(self) -> list[dict[str, Any]]:
         """All SNS envelopes so far."""
@@ -111,7 +152,20 @@ def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has t
         dynamodb.create_table(
             TableName="images",
             KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "image_id", "AttributeType": "S"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": kind}
+                for name, kind in (("image_id", "S"), ("unfinished", "S"), ("due", "N"))
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "unfinished",
+                    "KeySchema": [
+                        {"AttributeName": "unfinished", "KeyType": "HASH"},
+                        {"AttributeName": "due", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["bucket", "key"]},
+                }
+            ],
             BillingMode="PAY_PER_REQUEST",
         )
         topic = sns.create_topic(Name="completions")["TopicArn"]

@@ -73,14 +73,14 @@ def test_a_redriven_event_is_the_delivery_that_it_was(client, stage):
     stage.upload("photo.jpg", picture())
     event = {"Records": [record(key="photo.jpg", sequencer="01")], "redriven": "first-of-all"}
     assert client.lambda_.invoke("on_upload", event).payload == {"handled": 1, "skipped": 0}
-    assert stage.halftone.catalogue.get(PHOTO).owner.delivery == "first-of-all"
+    assert stage.halftone.catalogue.get(PHOTO).settled_by == "first-of-all"
 
 
 def test_a_redriven_task_is_the_task_that_it_was(client, stage):
     stage.upload("photo.jpg", picture(400, 300))
     task = {"bucket": "originals", "key": "photo.jpg", "redriven": "first-of-all"}
     assert client.lambda_.invoke("resize_task", task).payload["status"] == "SUCCESS"
-    assert stage.halftone.catalogue.get(PHOTO).owner.delivery == "first-of-all"
+    assert stage.halftone.catalogue.get(PHOTO).settled_by == "first-of-all"
 
 
 @pytest.mark.parametrize("event", [{"Event": "s3:TestEvent"}, {}, {"key1": "value1"}])
@@ -126,7 +126,7 @@ def test_post_resize_answers_with_the_record_and_get_image_with_the_same(client,
     document = json.loads(response.body)
     assert set(document) == {
         "image_id", "status", "bucket", "key", "etag", "version_id", "pipeline", "created_at", "updated_at",
-        "processing_ms", "original", "placeholder", "perceptual_hash", "variants", "error",
+        "processing_ms", "generation", "original", "placeholder", "perceptual_hash", "variants", "error",
     }  # fmt: skip
     assert (document["image_id"], document["status"], document["error"]) == (PHOTO, "ready", None)
     assert document["created_at"].endswith("Z")
@@ -175,8 +175,11 @@ def test_a_body_needs_no_content_type(client, stage):
     )
 
 
-def test_an_image_that_nobody_knows_is_404(client):
-    response = client.http.get("/images/nothing")
+@pytest.mark.parametrize("name", [PHOTO, "nothing", PHOTO.upper(), "x" * 2049], ids=lambda name: name[:40])
+def test_an_image_that_nobody_knows_is_404(client, stage, name):
+    stage.upload("other.jpg", picture())
+    post(client, {"bucket": "originals", "key": "other.jpg"})
+    response = client.http.get(f"/images/{name}")
     assert (response.status_code, json.loads(response.body)["code"]) == (404, "not_found")
 
 
@@ -185,7 +188,7 @@ def test_a_fault_of_aws_is_503_and_says_nothing_of_the_inside(client, monkeypatc
         raise CatalogueUnavailable("DynamoDB did not take part") from RuntimeError("secret")
 
     monkeypatch.setattr(DynamoCatalogue, "get", fail)
-    response = client.http.get("/images/x")
+    response = client.http.get(f"/images/{PHOTO}")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert b"secret" not in response.body
 
@@ -195,7 +198,7 @@ def test_what_nobody_foresaw_is_500_and_says_nothing_of_the_inside(client, monke
         raise RuntimeError("secret")
 
     monkeypatch.setattr(DynamoCatalogue, "get", fail)
-    response = client.http.get("/images/x")
+    response = client.http.get(f"/images/{PHOTO}")
     assert (response.status_code, json.loads(response.body)["code"]) == (500, "internal_error")
     assert b"secret" not in response.body
 
@@ -311,7 +314,7 @@ def test_the_steps_of_the_chain_are_handed_from_function_to_function(client, sta
     stage.upload("photo.jpg", picture())
     event = {"bucket": "originals", "key": "photo.jpg", "redriven": "execution"}
     step = client.lambda_.invoke("chain_resize", event).payload
-    assert json.loads(json.dumps(step))["owner"]["delivery"] == "execution"
+    assert json.loads(json.dumps(step))["attempt"]["delivery"] == "execution"
     stored = client.lambda_.invoke("chain_store", json.loads(json.dumps(step)) | {"redriven": "execution"}).payload
     result = client.lambda_.invoke("chain_notify", json.loads(json.dumps(stored))).payload
     assert (result["status"], result["image_id"], len(result["variants"])) == ("SUCCESS", PHOTO, 3)

@@ -1,3 +1,4 @@
+import json
 import logging
 from urllib.parse import quote_plus
 
@@ -20,8 +21,8 @@ def record(name="ObjectCreated:Put", key="a.jpg", **item):
     "key", ["a b.jpg", "a+b.jpg", "100%.jpg", "%41.jpg", "folder/été.jpg", "📷.jpg", "a" * 896 + ".jpg", "a&b=c;d.jpg"]
 )
 def test_keys_are_decoded_once(key):
-    (change,) = events.storage_changes({"Records": [record(key=key, sequencer="0A")]})
-    assert change == StorageChange(kind="created", bucket="originals", key=key, sequencer="0A")
+    (change,) = events.storage_changes({"Records": [record(key=key, sequencer="0A", eTag="0123")]})
+    assert change == StorageChange(kind="created", bucket="originals", key=key, sequencer="0A", etag="0123")
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,23 @@ def test_keys_are_decoded_once(key):
     ],
 )
 def test_kinds(name, kind):
-    (change,) = events.storage_changes({"Records": [record(name)]})
-    assert (change.kind, change.sequencer) == (kind, "")
+    (change,) = events.storage_changes({"Records": [record(name, sequencer="0A")]})
+    assert (change.kind, change.etag) == (kind, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(events.SWEEP, "sweep"), ("ObjectCreated:Reprocess", "review"), ("ObjectRemoved:Reprocess", "review")],
+)
+@pytest.mark.parametrize("key", ["a.jpg", "with space + plus.jpg", "ü/日本.png", "100%.jpg"])
+def test_an_event_without_a_sequencer_has_the_object_looked_at_as_it_is(name, kind, key):
+    (change,) = events.storage_changes(json.loads(events.without_sequencer("originals", key, name=name)))
+    assert change == StorageChange(kind=kind, bucket="originals", key=key)
+
+
+def test_what_s3_tells_is_a_change_whatever_it_is_called():
+    (change,) = events.storage_changes({"Records": [record(events.SWEEP, sequencer="0A")]})
+    assert change.kind == "created"
 
 
 def test_a_batch_keeps_its_order_and_leaves_out_other_kinds(caplog):

@@ -119,9 +119,16 @@ def test_urls_without_a_secret_are_refused():
         settings.load(NAMES | {"WEBHOOK_URLS": URLS})
 
 
-def test_the_function_that_tries_again_is_the_one_beside_the_one_that_runs():
-    running = {"AWS_LAMBDA_FUNCTION_NAME": "halftone-my-stage-on_completion"}
-    assert settings.load(NAMES | running).redeliver_function == "halftone-my-stage-redeliver"
+@pytest.mark.parametrize(
+    ("running", "name", "function"),
+    [
+        ("halftone-my-stage-on_completion", "redeliver_function", "halftone-my-stage-redeliver"),
+        ("halftone-my-stage", "deferred_function", "halftone-my-stage-resize_later"),
+        ("halftone-my-stage-sweep", "upload_function", "halftone-my-stage-on_upload"),
+    ],
+)
+def test_the_functions_that_work_is_handed_to_are_beside_the_one_that_runs(running, name, function):
+    assert getattr(settings.load(NAMES | {"AWS_LAMBDA_FUNCTION_NAME": running}), name) == function
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from chalicelib.aws.clients import client
 from chalicelib.aws.functions import LambdaFunction
 from chalicelib.errors import CompletionsUnavailable, WorkflowsUnavailable
 from chalicelib.model.completion import Handover
+from chalicelib.model.storage import StorageChange
+from chalicelib.usecases.entry import Image
 from tests.test_notices import completion
 
 ORDER = orders.parse(
@@ -53,6 +55,14 @@ def test_work_is_handed_over_without_waiting_for_it_and_read_back_as_it_was(func
     assert read(document | {events.REDRIVEN: "delivery"}) == work, "handed in again by make redrive"
 
 
+def test_an_image_that_is_due_is_handed_over_as_an_event_of_the_sweep(functions, sent):
+    functions.add_response("invoke", {"StatusCode": 202})
+    LambdaFunction("halftone-prod-on_upload", WorkflowsUnavailable).look_at(Image("originals", "a b+é.jpg"))
+    assert (sent["FunctionName"], sent["InvocationType"]) == ("halftone-prod-on_upload", "Event")
+    (change,) = events.storage_changes(json.loads(sent["Payload"]))
+    assert change == StorageChange(kind="sweep", bucket="originals", key="a b+é.jpg")
+
+
 @pytest.mark.parametrize(
     ("runs", "hand_over", "expected"),
     [
@@ -66,14 +76,21 @@ def test_work_is_handed_over_without_waiting_for_it_and_read_back_as_it_was(func
             lambda: wiring.deferral().hand_over(ORDER),
             ("halftone-prod-resize_later", WorkflowsUnavailable),
         ),
+        (
+            "halftone-prod-sweep",
+            lambda: wiring.uploads().look_at(Image("originals", "a.jpg")),
+            ("halftone-prod-on_upload", WorkflowsUnavailable),
+        ),
     ],
 )
 def test_a_function_that_is_not_there_is_a_fault_of_its_kind(functions, sent, monkeypatch, runs, hand_over, expected):
     function, error = expected
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", runs)
     wiring.deferral.cache_clear()
+    wiring.uploads.cache_clear()
     functions.add_client_error("invoke", "ResourceNotFoundException")
     with pytest.raises(error, match="ResourceNotFoundException"):
         hand_over()
     assert sent["FunctionName"] == function
     wiring.deferral.cache_clear()
+    wiring.uploads.cache_clear()

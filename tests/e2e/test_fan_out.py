@@ -60,7 +60,7 @@ def test_who_does_not_wait_for_an_order_is_called_back(deployed: Deployed) -> No
     order = {"bucket": deployed.source, "key": "gone.jpg", "mode": "async"}
     status, _, accepted = deployed.request("/resize", order | {"callback_url": "https://hooks.invalid/mine"})
     assert status == 202, accepted
-    deployed.completion(accepted["image_id"], "image.failed")
+    deployed.completion(accepted["image_id"], "order.failed")
     envelope = next(found for found in deployed.envelopes if accepted["image_id"] in found["Message"])
     assert envelope["MessageAttributes"]["callback_url"]["Value"] == "https://hooks.invalid/mine"
     named = hashlib.sha256(b"https://hooks.invalid/mine").hexdigest()[:12]

@@ -142,13 +142,15 @@ def test_bad_files_fail_once(deployed: Deployed, client: Client) -> None:
         assert len(deployed.completions(image_id)) == 1
 
 
-def test_what_is_no_original_is_left_alone(deployed: Deployed) -> None:
-    deployed.upload("notes.txt", b"hello")
-    deployed.upload("copied.jpg", picture(), Metadata={"resized": "true"})
-    marker = deployed.upload("marker.jpg", picture())
-    deployed.record(marker, "ready")
-    assert deployed.item(deployed.image_id("notes.txt")) == {}
-    assert deployed.item(deployed.image_id("copied.jpg")) == {}
+def test_what_is_no_original_is_told_with_its_reason_and_not_announced(deployed: Deployed) -> None:
+    notes = deployed.upload("notes.txt", b"hello")
+    copied = deployed.upload("copied.jpg", picture(), Metadata={"resized": "true"})
+    for image_id, reason in ((notes, "its key does not end in one of .jpg"), (copied, "it is a variant")):
+        error = deployed.record(image_id, "failed")["error"]
+        assert error["code"] == "not_an_original"
+        assert error["message"].startswith(reason)
+    deployed.record(deployed.upload("marker.jpg", picture()), "ready")
+    assert deployed.completions(notes) == deployed.completions(copied) == []
 
 
 def test_an_overwrite_keeps_the_record_and_a_delete_takes_the_variants(deployed: Deployed) -> None:

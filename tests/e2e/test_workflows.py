@@ -93,7 +93,7 @@ def test_a_chain_succeeds(deployed: Deployed, machines: Machines) -> None:
     assert output["status"] == "SUCCESS"
     assert len(output["variants"]) == 3
     assert deployed.item(output["image_id"])["status"] == "ready"
-    assert "claimants" not in deployed.item(output["image_id"])
+    assert "lease" not in deployed.item(output["image_id"])
     assert len(deployed.completion(output["image_id"], "image.ready")["variants"]) == 3
     assert machines.steps(ended["executionArn"]) == [
         "Resize", "Store", "Stored?", "Notify", "Successful?", "Succeeded",
@@ -176,7 +176,7 @@ def test_an_order_that_nobody_waits_for(deployed: Deployed) -> None:
 
     status, _, accepted = deployed.request("/resize", {**order, "key": "later/missing.jpg"})
     assert status == 202
-    failed = deployed.completion(accepted["image_id"], "image.failed")
+    failed = deployed.completion(accepted["image_id"], "order.failed")
     assert (failed["error"]["code"], failed["key"]) == ("not_found", "later/missing.jpg")
     assert deployed.item(accepted["image_id"]) == {}
     assert deployed.request("/resize", {**order, "bucket": "elsewhere"})[0] == 403

@@ -17,6 +17,9 @@ STATUSES = {
     "UnsupportedFormat": 415,
     "EmptyObject": 422,
     "CorruptImage": 422,
+    "NotAnOriginal": 422,
+    "Replaced": 422,
+    "ResourcesExceeded": 422,
     "VariantTooLarge": 422,
     "CompletionRefused": 422,
     "DeadlineExceeded": 504,
@@ -24,6 +27,7 @@ STATUSES = {
     "CatalogueUnavailable": 503,
     "CompletionsUnavailable": 503,
     "WorkflowsUnavailable": 503,
+    "ImageBusy": 503,
     "TimeIsUp": 503,
 }
 ERRORS = {name: found for name, found in inspect.getmembers(errors, inspect.isclass) if hasattr(found, "code")}
@@ -53,6 +57,7 @@ def test_the_field_at_fault_is_named():
     assert document["field"] == "width"
 
 
-def test_only_what_may_work_later_says_when_to_come_back():
-    assert problem(errors.StorageUnavailable("x"), "").headers["Retry-After"] == "5"
-    assert "Retry-After" not in problem(errors.NotFound("x"), "").headers
+@pytest.mark.parametrize("name", STATUSES)
+def test_only_what_may_work_later_says_when_to_come_back(name):
+    found = problem(ERRORS[name]("x"), "").headers.get("Retry-After")
+    assert found == ("5" if STATUSES[name] == 503 else None)

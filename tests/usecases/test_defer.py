@@ -1,18 +1,19 @@
 """Orders that nobody waits for: what is refused at once, and how the others end."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from chalicelib import orders
-from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailable, UnknownVariant
+from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailable, TimeIsUp, UnknownVariant
 from chalicelib.identity import image_id
 from chalicelib.model.completion import CompletionEvent
 from chalicelib.model.record import Status
 from chalicelib.settings import Webhooks
 from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
 from chalicelib.usecases.resize import resize
-from tests.conftest import call, picture
+from tests.conftest import call, failing, picture
 
 URL = "https://hooks.example.com/done"
 PHOTO = {"bucket": "originals", "key": "photo.jpg"}
@@ -86,12 +87,14 @@ def test_an_original_that_is_at_fault_fails_on_record_and_is_announced_once(stag
     assert said(stage) == [(CompletionEvent.FAILED, "unsupported_format", URL)]
 
 
-def test_an_object_that_is_gone_is_announced_and_leaves_no_record(stage, halftone):
+def test_an_order_for_an_object_that_is_gone_fails_and_leaves_no_record(stage, halftone):
     carry_out(order(callback_url=URL), halftone, call())
-    assert said(stage) == [(CompletionEvent.FAILED, "not_found", URL)]
+    assert said(stage) == [(CompletionEvent.ORDER_FAILED, "not_found", URL)]
     (completion,) = stage.completions()
     assert (completion.image_id, completion.key) == (image_id("originals", "photo.jpg"), "photo.jpg")
+    assert (completion.status, completion.etag, completion.generation) == (None, None, 0)
     assert "no object" in completion.error.message
+    assert "status" not in stage.received[0]["MessageAttributes"]
     assert stage.record("photo.jpg") is None
 
 
@@ -101,9 +104,11 @@ def test_what_is_wrong_with_the_order_alone_leaves_a_good_record_as_it_is(stage,
     stage.upload("taken.jpg", picture(), bucket="variants")
     carry_out(order(width=10, dest_key="taken.jpg"), halftone, call())
     assert stage.record("photo.jpg") == good
-    assert said(stage) == [(CompletionEvent.READY, None, None), (CompletionEvent.FAILED, "invalid_request", None)]
+    assert said(stage) == [(CompletionEvent.READY, None, None), (CompletionEvent.ORDER_FAILED, "invalid_request", None)]
     refusal = stage.completions()[-1]
     assert (refusal.status, refusal.variants) == (Status.READY, good.variants)
+    assert (refusal.etag, refusal.generation) == (good.etag, good.generation)
+    assert stage.received[-1]["MessageAttributes"]["status"]["Value"] == "ready"
 
 
 def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(stage, halftone):
@@ -112,29 +117,35 @@ def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(
     stage.s3.delete_object(Bucket="originals", Key="photo.jpg")
     carry_out(order(), halftone, call())
     assert stage.record("photo.jpg") == good
-    assert said(stage)[-1] == (CompletionEvent.FAILED, "not_found", None)
+    assert said(stage)[-1] == (CompletionEvent.ORDER_FAILED, "not_found", None)
 
 
-def test_what_a_request_began_and_cannot_finish_is_handed_over(stage, halftone, monkeypatch):
+def test_what_takes_too_long_for_a_request_is_handed_over(stage, halftone):
     stage.upload("photo.jpg", picture())
-    later = Deferred()
+    later, looks = Deferred(), iter((None, None))
 
-    def fail(*_args, **_kwargs):
-        raise StorageUnavailable("no")
+    def hurry():
+        if next(looks, "late") == "late":
+            raise TimeIsUp("too late")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(type(halftone.storage), "open", fail)
-        with pytest.raises(StorageUnavailable):
-            resize_or_defer(order(), halftone, later, call())
-    assert later.orders == [], "nothing was begun"
-    with monkeypatch.context() as broken:
-        broken.setattr(type(halftone.storage), "put", fail)
-        with pytest.raises(StorageUnavailable):
-            resize_or_defer(order(), halftone, later, call())
+    hurried = replace(call(), checkpoint=hurry, fair_seconds=math.inf)
+    with pytest.raises(TimeIsUp):
+        resize_or_defer(order(), halftone, later, hurried)
     assert later.orders == [order()]
     carry_out(order(), halftone, call())
-    assert resize_or_defer(order(), halftone, later, call("another")).status is Status.READY
+    assert resize_or_defer(order(), halftone, later, call()).status is Status.READY
     assert later.orders == [order()]
+
+
+@pytest.mark.parametrize("operation", ["open", "put"])
+def test_what_fails_for_the_moment_is_the_callers_to_try_again(stage, halftone, monkeypatch, operation):
+    stage.upload("photo.jpg", picture())
+    later = Deferred()
+    with monkeypatch.context() as broken:
+        broken.setattr(type(halftone.storage), operation, failing(StorageUnavailable("no")))
+        with pytest.raises(StorageUnavailable):
+            resize_or_defer(order(), halftone, later, call())
+    assert later.orders == []
 
 
 def test_a_fault_of_aws_is_raised_and_announced_by_nobody(stage, halftone, monkeypatch):
@@ -148,5 +159,5 @@ def test_a_fault_of_aws_is_raised_and_announced_by_nobody(stage, halftone, monke
         with pytest.raises(StorageUnavailable):
             carry_out(order(), halftone, call())
     assert said(stage) == []
-    carry_out(order(), halftone, call())  # Lambda's retry is of the same delivery, and need not wait
+    carry_out(order(), halftone, call())  # the lease was given up, so that Lambda's retry need not wait
     assert said(stage) == [(CompletionEvent.READY, None, None)]

@@ -6,15 +6,11 @@ import pytest
 
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest, StorageUnavailable, UnknownVariant
-from chalicelib.identity import image_id
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
-from chalicelib.model.storage import StorageChange
-from chalicelib.usecases.ingest import ingest
-from chalicelib.usecases.remove import remove
 from chalicelib.usecases.resize import resize
-from tests.conftest import call, picture
+from tests.conftest import call, failing, picture
 
 PIPELINE = Pipeline(
     name="instructed",
@@ -33,8 +29,7 @@ def instructed(stage):
 
 def upload(stage, sequencer="01", **metadata):
     stage.upload("photo.jpg", picture(400, 300), Metadata=metadata)
-    change = StorageChange(kind="created", bucket="originals", key="photo.jpg", sequencer=sequencer)
-    return ingest(change, stage.halftone, call(f"upload-{sequencer}"))
+    return stage.tell(sequencer=sequencer)
 
 
 def order(stage, **request):
@@ -54,16 +49,16 @@ def test_other_metadata_on_the_same_picture_makes_other_variants_and_leaves_none
     assert instructed.keys("variants") == {"small/photo.jpg"}
 
 
-def test_the_places_of_another_format_are_claimed_before_anything_is_written(instructed, monkeypatch):
-    def die(*_args, **_options):
-        raise StorageUnavailable("not now")
-
+def test_the_places_of_any_format_are_named_before_anything_is_written(instructed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(type(instructed.halftone.storage), "put", die)
+        patch.setattr(type(instructed.halftone.storage), "put", failing(StorageUnavailable("not now")))
         with pytest.raises(StorageUnavailable):
             upload(instructed, format="webp", variants="large")
-    entry = instructed.halftone.catalogue.get(image_id("originals", "photo.jpg"))
-    assert entry.places == {("variants", "large/photo.webp")}
+    assert {place.location for place in instructed.entry().possible_locations} == {
+        ("variants", f"{name}/photo.{extension}")
+        for name in ("small", "large")
+        for extension in ("jpg", "png", "webp", "avif", "gif")
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,15 +77,18 @@ def test_metadata_that_cannot_be_followed_fails_the_image_and_nothing_is_retried
     assert field in record.error.message
     assert instructed.keys("variants") == set()
     assert [completion.event.value for completion in instructed.completions()] == ["image.ready", "image.failed"]
-    with pytest.raises(InvalidRequest, match=field):
+
+
+def test_who_asks_for_what_cannot_be_followed_hears_why(instructed):
+    upload(instructed, width="-5")
+    with pytest.raises(InvalidRequest, match="width"):
         order(instructed)
 
 
 def test_a_deletion_takes_away_what_instructions_made(instructed):
     upload(instructed, format="png")
     instructed.s3.delete_object(Bucket="originals", Key="photo.jpg")
-    change = StorageChange(kind="removed", bucket="originals", key="photo.jpg", sequencer="02")
-    assert remove(change, instructed.halftone, call("removal")).status is Status.DELETED
+    assert instructed.tell(sequencer="02", kind="removed").status is Status.DELETED
     assert instructed.keys("variants") == set()
 
 

@@ -5,8 +5,10 @@ import pytest
 
 from chalicelib.errors import StorageUnavailable
 from chalicelib.model.picture import Format, RenderedVariant, VariantSpec
+from chalicelib.usecases.entry import Image
 from chalicelib.usecases.produce import store
 
+IMAGE = Image("originals", "photo.jpg")
 SPEC = VariantSpec(name="small")
 RENDERED = RenderedVariant(spec=SPEC, data=b"", format=Format.PNG, content_type="image/png", width=1, height=1)
 
@@ -17,7 +19,8 @@ class SlowStorage:
     def __init__(self):
         self.written = []
 
-    def put(self, _bucket, key, _data, *, content_type):
+    def put(self, place, _data, *, content_type):
+        key = place[1]
         if key == "bad":
             raise StorageUnavailable("S3 did not take the variant")
         time.sleep(0.05)
@@ -28,11 +31,11 @@ class SlowStorage:
 def test_variants_come_back_in_their_order(stage):
     halftone = replace(stage.halftone, storage=SlowStorage())
     keys = [str(number) for number in range(25)]
-    assert [variant.key for variant in store([(RENDERED, ("variants", key)) for key in keys], halftone)] == keys
+    assert [variant.key for variant in store([(RENDERED, ("variants", key)) for key in keys], IMAGE, halftone)] == keys
 
 
 def test_nothing_is_being_written_any_more_when_a_failure_is_known(stage):
     halftone = replace(stage.halftone, storage=(storage := SlowStorage()))
     with pytest.raises(StorageUnavailable):
-        store([(RENDERED, ("variants", key)) for key in ("bad", "good")], halftone)
+        store([(RENDERED, ("variants", key)) for key in ("bad", "good")], IMAGE, halftone)
     assert storage.written == [("good", "image/png")]

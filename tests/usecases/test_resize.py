@@ -1,30 +1,31 @@
+"""Somebody asks for variants of one original, now."""
+
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from chalicelib import orders
+from chalicelib.aws.storage import S3Storage
 from chalicelib.errors import (
-    CatalogueUnavailable,
     CorruptImage,
+    DeadlineExceeded,
     ForbiddenBucket,
+    ImageBusy,
     ImageTooLarge,
     InvalidRequest,
     NotFound,
     StorageUnavailable,
+    TimeIsUp,
     UnknownVariant,
 )
-from chalicelib.identity import image_id
-from chalicelib.model.picture import Format, Limits, VariantSpec
+from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.record import Status
-from chalicelib.model.storage import StorageChange
+from chalicelib.usecases import produce
 from chalicelib.usecases import resize as resize_module
-from chalicelib.usecases.ingest import ingest
-from chalicelib.usecases.reprocess import reprocess
+from chalicelib.usecases.entry import Code
 from chalicelib.usecases.resize import resize
-from tests.conftest import call, picture
-
-PHOTO = image_id("originals", "photo.jpg")
+from tests.conftest import Died, call, failing, over, picture
 
 
 def ordered(stage, **request):
@@ -38,9 +39,7 @@ def names(record):
 @pytest.fixture
 def photo(stage):
     stage.upload("photo.jpg", picture(800, 600))
-    return ingest(
-        StorageChange(kind="created", bucket="originals", key="photo.jpg", sequencer="05"), stage.halftone, call()
-    )
+    return stage.tell(sequencer="05")
 
 
 def test_without_more_the_whole_pipeline_is_made(stage):
@@ -63,79 +62,14 @@ def test_a_named_variant_that_somebody_deleted_is_made_again(stage, photo):
     assert "medium/photo.jpg" in stage.keys("variants")
 
 
-def test_an_adhoc_variant_joins_the_record(stage, photo):
-    record = ordered(stage, width=100, height=100, fit="cover", format="webp", quality=60)
-    assert names(record) == [*names(photo), "w100-h100-fit-cover-webp-q60"]
-    made = record.variants[-1]
-    assert (made.format, made.width, made.height) == (Format.WEBP, 100, 100)
-    assert made.key == "w100-h100-fit-cover-webp-q60/photo.jpg.webp"
-    assert stage.image(made.bucket, made.key).format == "WEBP"
-    assert (record.created_at, record.original) == (photo.created_at, photo.original)
-    assert stage.record("photo.jpg") == record
-
-
-def test_the_same_again_replaces_and_does_not_double(stage, photo):
-    ordered(stage, width=100)
-    assert names(ordered(stage, width=100)) == [*names(photo), "w100"]
-
-
-def test_variants_of_an_older_version_go(stage, photo):
-    ordered(stage, width=100)
-    stage.upload("photo.jpg", picture(600, 800))
-    record = ordered(stage, width=50)
-    assert names(record) == ["thumbnail", "medium", "large", "w50"]
-    assert "w100/photo.jpg" not in stage.keys("variants")
-    assert record.etag != photo.etag
-
-
-def test_the_same_size_at_two_places_is_two_variants(stage, photo):
-    ordered(stage, width=100, dest_key="here.jpg")
-    record = ordered(stage, width=100, dest_bucket="extra", dest_key="there.jpg")
-    assert len({variant.name for variant in record.variants}) == len(photo.variants) + 2
-    assert "here.jpg" in stage.keys("variants")
-    assert stage.keys("extra") == {"there.jpg"}
-
-
-def test_a_variant_never_takes_the_place_of_anything_else(stage, photo):
-    stage.upload("other.jpg", picture(800, 600))
-    ordered(stage, key="other.jpg", width=50, dest_key="mine/taken.jpg")
-    stage.upload("foreign.jpg", b"somebody's", bucket="extra")
-    for place in (
-        {"dest_key": "thumbnail/other.jpg"},
-        {"dest_key": "thumbnail/photo.jpg"},
-        {"dest_key": "w60/other.jpg"},
-        {"dest_key": "w60-h60-fit-cover-webp-q75-to-0a1b/other.jpg"},
-        {"dest_key": "mine/taken.jpg"},
-        {"dest_bucket": "extra", "dest_key": "foreign.jpg"},
-    ):
-        with pytest.raises(InvalidRequest, match="dest_key") as caught:
-            ordered(stage, width=60, **place)
-        assert caught.value.field == "dest_key"
-    ordered(stage, width=61, dest_key="mine/own.jpg")
-    with pytest.raises(InvalidRequest, match="something else already"):
-        ordered(stage, width=62, dest_key="mine/own.jpg")
-    assert ordered(stage, width=61, dest_key="mine/own.jpg").variants[-1].width == 61
-    assert stage.record("photo.jpg").variants[: len(photo.variants)] == photo.variants
-
-
 def test_one_key_in_two_buckets_is_two_images_with_variants_of_their_own(stage, photo):
     stage.upload("photo.jpg", picture(600, 800), bucket="extra")
     record = ordered(stage, bucket="extra")
     assert {variant.key for variant in record.variants} == {
-        f"{name}/extra/photo.jpg" for name in ("thumbnail", "medium", "large")
+        f"{name}/@extra/photo.jpg" for name in ("thumbnail", "medium", "large")
     }
     for variant in photo.variants:
         assert stage.s3.head_object(Bucket=variant.bucket, Key=variant.key)["ETag"] == f'"{variant.etag}"'
-
-
-def test_there_is_a_most_of_adhoc_variants(stage, photo, monkeypatch):
-    monkeypatch.setattr(resize_module, "MOST_EXTRAS", 2)
-    ordered(stage, width=1)
-    record = ordered(stage, width=2)
-    with pytest.raises(InvalidRequest, match="2 ad-hoc variants"):
-        ordered(stage, width=3)
-    assert ordered(stage, width=2).variants == record.variants
-    assert len(record.variants) == len(photo.variants) + 2
 
 
 def test_a_variant_is_not_an_original(stage, photo):
@@ -143,24 +77,27 @@ def test_a_variant_is_not_an_original(stage, photo):
         ordered(stage, bucket="variants", key=photo.variants[0].key)
 
 
-def test_a_failure_is_tried_again_when_somebody_asks(stage):
+def test_a_failure_is_answered_at_once_until_the_pipeline_or_its_limits_change(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
-    strict = replace(stage.halftone, settings=replace(stage.halftone.settings, limits=Limits(max_pixels=100)))
+    settings = replace(stage.halftone.settings, limits=Limits(max_pixels=100))
+    strict = replace(stage, halftone=replace(stage.halftone, settings=settings, code=Code("strict", 1)))
     with pytest.raises(ImageTooLarge):
-        ordered(replace(stage, halftone=strict))
+        ordered(strict)
+    with monkeypatch.context() as patch:
+        patch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+        with pytest.raises(ImageTooLarge):
+            ordered(strict)
     assert stage.record("photo.jpg").error.code == "image_too_large"
+    assert len(stage.completions()) == 1
     assert ordered(stage).status is Status.READY
 
 
 @pytest.mark.usefixtures("photo")
 def test_an_order_does_not_hold_up_the_events_of_the_image(stage):
-    ordered(stage, width=100)
+    made = ordered(stage, width=100).variants[-1]
     stage.upload("photo.jpg", picture(640, 480))
-    record = ingest(
-        StorageChange(kind="created", bucket="originals", key="photo.jpg", sequencer="06"), stage.halftone, call()
-    )
-    assert names(record) == ["thumbnail", "medium", "large"]
-    assert "w100/photo.jpg" not in stage.keys("variants")
+    assert names(stage.tell(sequencer="06")) == ["thumbnail", "medium", "large"]
+    assert made.key not in stage.keys("variants")
 
 
 @pytest.mark.parametrize("request_", [{"bucket": "secrets"}, {"width": 10, "dest_bucket": "secrets"}])
@@ -180,6 +117,41 @@ def test_an_object_that_is_not_there(stage):
         ordered(stage)
 
 
+def test_what_somebody_orders_is_an_original_whatever_its_key(stage):
+    stage.upload("no-suffix", picture(800, 600))
+    stage.tell("no-suffix")
+    assert ordered(stage, key="no-suffix").status is Status.READY
+
+
+def test_bytes_that_were_in_an_archive_can_be_asked_for_once_they_are_restored(stage, monkeypatch):
+    stage.upload("photo.jpg", picture(800, 600))
+    opened = S3Storage.open
+
+    @contextmanager
+    def archived(self, bucket, key):
+        with opened(self, bucket, key) as found:
+            yield replace(found, read=failing(NotFound("restore them first")))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Storage, "open", archived)
+        assert stage.tell().error.code == "not_found"
+    assert ordered(stage).status is Status.READY
+
+
+def test_what_failed_for_want_of_time_is_answered_from_the_record_until_a_review(stage):
+    stage.upload("photo.jpg", picture(800, 600))
+    looks = iter((None,))
+
+    def slow():
+        if next(looks, "late") == "late":
+            raise TimeIsUp("too late")
+
+    assert stage.tell(by=replace(call(), checkpoint=slow)).error.code == "deadline_exceeded"
+    with pytest.raises(DeadlineExceeded):
+        ordered(stage)
+    assert stage.tell(kind="review", sequencer="").status is Status.READY
+
+
 def test_an_original_that_is_broken_is_recorded_and_the_caller_hears_of_it(stage, photo):
     stage.upload("broken.jpg", picture(800, 600)[:2000])
     for _ in range(2):
@@ -189,28 +161,7 @@ def test_an_original_that_is_broken_is_recorded_and_the_caller_hears_of_it(stage
     assert stage.record("photo.jpg") == photo
 
 
-@pytest.mark.usefixtures("photo")
-@pytest.mark.parametrize(
-    "place",
-    [
-        {"dest_bucket": "originals", "dest_key": "photo.jpg"},
-        {"dest_bucket": "originals", "dest_key": "other.jpg"},
-        {"dest_bucket": "originals"},
-    ],
-)
-def test_nothing_is_written_where_originals_are(stage, place):
-    with pytest.raises(InvalidRequest, match="choose another place"):
-        ordered(stage, width=100, **place)
-    assert stage.keys("originals") == {"photo.jpg"}
-
-
-def test_an_original_elsewhere_is_not_overwritten(stage):
-    stage.upload("photo.jpg", picture(), bucket="extra")
-    with pytest.raises(InvalidRequest, match="choose another place"):
-        ordered(stage, bucket="extra", width=100, dest_bucket="extra", dest_key="photo.jpg")
-
-
-def test_a_name_of_the_pipeline_is_not_for_adhoc_variants(stage, photo):
+def test_a_name_of_the_pipeline_is_not_for_ad_hoc_variants(stage, photo):
     pipeline = replace(stage.halftone.pipeline, variants=(VariantSpec(name="w100", width=100),))
     stage = replace(stage, halftone=replace(stage.halftone, pipeline=pipeline))
     with pytest.raises(InvalidRequest, match="w100 is of the pipeline"):
@@ -218,70 +169,64 @@ def test_a_name_of_the_pipeline_is_not_for_adhoc_variants(stage, photo):
     assert stage.record("photo.jpg") == photo
 
 
-def test_reprocessing_keeps_the_adhoc_variants_of_the_version(stage, photo):
-    ordered(stage, width=100, format="webp")
-    pipeline = replace(stage.halftone.pipeline, variants=(VariantSpec(name="tiny", width=16),))
-    later = replace(stage.halftone, pipeline=pipeline, digest="later")
-    change = StorageChange(kind="created", bucket="originals", key="photo.jpg")
-    record = reprocess(change, later, call("delivery-2"))
-    assert names(record) == ["tiny", "w100-webp"]
-    assert stage.keys("variants") == {"tiny/photo.jpg", "w100-webp/photo.jpg.webp"}
-    assert record.etag == photo.etag
-
-
-def test_reprocessing_leaves_out_adhoc_variants_for_which_there_is_no_room(stage, photo, monkeypatch):
-    ordered(stage, width=100)
-    pixels = sum(variant.width * variant.height for variant in photo.variants)
-    monkeypatch.setattr("chalicelib.imaging.render.MAX_CANVASES", pixels)
-    change = StorageChange(kind="created", bucket="originals", key="photo.jpg")
-    record = reprocess(change, replace(stage.halftone, digest="later"), call("delivery-2"))
-    assert (record.status, names(record)) == (Status.READY, names(photo))
-
-
 def test_an_image_that_another_worker_is_busy_with_is_waited_for(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
-    begun = take_in_half(stage, monkeypatch)
+    die(stage, monkeypatch)
 
-    def finish(_seconds):
+    def pause(_seconds):
         monkeypatch.setattr(resize_module.time, "sleep", lambda _: pytest.fail("waited twice"))
-        assert ingest(begun, stage.halftone, call()).status is Status.READY
+        entry = stage.entry()
+        lease = replace(entry.lease, until=0)
+        stage.halftone.catalogue.put(replace(entry, lease=lease))
 
-    monkeypatch.setattr(resize_module.time, "sleep", finish)
+    monkeypatch.setattr(resize_module.time, "sleep", pause)
     assert names(ordered(stage, width=100)) == ["thumbnail", "medium", "large", "w100"]
 
 
 def test_waiting_has_an_end(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
-    take_in_half(stage, monkeypatch)
-    monkeypatch.setattr(resize_module.time, "sleep", lambda _: None)
-    with pytest.raises(CatalogueUnavailable, match="too much is happening"):
+    die(stage, monkeypatch)
+    pauses = []
+    monkeypatch.setattr(resize_module.time, "sleep", pauses.append)
+    with pytest.raises(ImageBusy, match="too much is happening"):
         ordered(stage)
+    assert len(pauses) == resize_module.LOOKS
 
 
-def test_what_was_given_up_long_ago_is_taken_over(stage, monkeypatch):
+def test_what_a_dead_worker_left_is_taken_over(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
-    take_in_half(stage, monkeypatch)
-    monkeypatch.setattr(resize_module, "now", lambda: datetime.fromtimestamp(call().worker.until, UTC))
+    die(stage, monkeypatch, by=over())
+    monkeypatch.setattr(resize_module.time, "sleep", lambda _: pytest.fail("waited"))
     assert ordered(stage).status is Status.READY
 
 
-def test_a_retry_does_not_wait_for_the_try_before_it(stage, monkeypatch):
+def test_what_was_given_up_need_not_be_waited_for(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
-    take_in_half(stage, monkeypatch)
-    monkeypatch.setattr(resize_module.time, "sleep", lambda _: pytest.fail("waited"))
-    order = orders.parse({"bucket": "originals", "key": "photo.jpg"})
-    assert resize(order, stage.halftone, call()).status is Status.READY
-
-
-def take_in_half(stage, monkeypatch):
-    """Leave an image as a worker does that dies while it writes."""
-    change = StorageChange(kind="created", bucket="originals", key="photo.jpg", sequencer="05")
-
-    def die(*_args, **_options):
-        raise StorageUnavailable("not now")
-
     with monkeypatch.context() as patch:
-        patch.setattr(type(stage.halftone.storage), "put", die)
+        patch.setattr(type(stage.halftone.storage), "put", failing(StorageUnavailable("not now")))
         with pytest.raises(StorageUnavailable):
-            ingest(change, stage.halftone, call())
-    return change
+            ordered(stage)
+    monkeypatch.setattr(resize_module.time, "sleep", lambda _: pytest.fail("waited"))
+    assert ordered(stage).status is Status.READY
+
+
+def test_an_order_that_dies_before_it_tells_leaves_that_to_the_sweep(stage, monkeypatch):
+    stage.upload("photo.jpg", picture(800, 600))
+    order = orders.parse({"bucket": "originals", "key": "photo.jpg"})
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stage.halftone.completions), "publish", failing(Died()))
+        with pytest.raises(Died):
+            resize(order, stage.halftone, over())
+    assert stage.completions() == []
+    assert stage.entry().due is not None
+    stage.tell(sequencer="", kind="sweep")
+    assert [completion.status for completion in stage.completions()] == [Status.READY]
+    assert (stage.entry().owed, stage.entry().due) == (0, None)
+
+
+def die(stage, monkeypatch, by=None):
+    """Leave an image as a worker does that dies in the middle of it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(produce, "render", failing(Died()))
+        with pytest.raises(Died):
+            stage.tell(sequencer="05", by=by)

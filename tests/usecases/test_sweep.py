@@ -1,0 +1,72 @@
+"""What dead workers left is handed over, each image by itself."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.errors import CatalogueUnavailable, TimeIsUp, WorkflowsUnavailable
+from chalicelib.usecases import produce
+from chalicelib.usecases.entry import Image
+from chalicelib.usecases.sweep import sweep
+from tests.conftest import Died, call, failing, over, picture
+
+
+class Handed:
+    """Stands for the function that brings images in line."""
+
+    def __init__(self):
+        self.images = []
+
+    def look_at(self, image):
+        self.images.append(image)
+
+
+@pytest.fixture
+def left(stage, monkeypatch):
+    """A stage with two images whose workers died, one whose worker lives, and one that is settled."""
+    for key in ("dead.jpg", "dead too.jpg", "alive.jpg", "settled.jpg"):
+        stage.upload(key, picture())
+    stage.tell("settled.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(produce, "render", failing(Died()))
+        for key, by in (("dead.jpg", over()), ("dead too.jpg", over()), ("alive.jpg", call())):
+            with pytest.raises(Died):
+                stage.tell(key, by=by)
+    return stage
+
+
+def test_what_is_due_is_handed_over_and_nothing_else(left):
+    handed = Handed()
+    assert sweep(left.halftone, handed, call()) == {"handed_over": 2}
+    assert set(handed.images) == {Image("originals", "dead.jpg"), Image("originals", "dead too.jpg")}
+
+
+def test_what_is_finished_is_not_handed_over_again(left):
+    handed = Handed()
+    sweep(left.halftone, handed, call())
+    for image in handed.images:
+        assert left.tell(image.key, "", kind="sweep").status == "ready"
+    assert sweep(left.halftone, Handed(), call()) == {"handed_over": 0}
+    assert list(left.halftone.catalogue.unfinished(before=int(time.time()))) == []
+
+
+def test_what_there_is_no_time_for_the_next_sweep_finds(left):
+    looks = iter((None,))
+
+    def checkpoint():
+        if next(looks, "late") == "late":
+            raise TimeIsUp("too late")
+
+    assert sweep(left.halftone, Handed(), replace(call(), checkpoint=checkpoint)) == {"handed_over": 1}
+    assert sweep(left.halftone, Handed(), call()) == {"handed_over": 2}
+
+
+def test_a_fault_is_raised(left, monkeypatch):
+    broken = Handed()
+    monkeypatch.setattr(broken, "look_at", failing(WorkflowsUnavailable("no")))
+    with pytest.raises(WorkflowsUnavailable):
+        sweep(left.halftone, broken, call())
+    monkeypatch.setattr(type(left.halftone.catalogue), "unfinished", failing(CatalogueUnavailable("no")))
+    with pytest.raises(CatalogueUnavailable):
+        sweep(left.halftone, Handed(), call())
