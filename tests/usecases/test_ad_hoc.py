@@ -165,7 +165,7 @@ def test_one_that_takes_too_long_is_remembered_and_answered_at_once_the_next_tim
 @pytest.mark.usefixtures("photo")
 def test_one_that_had_too_little_time_is_not_to_blame(stage):
     with pytest.raises(TimeIsUp):
-        ordered(stage, width=100, by=replace(slow(), fair_seconds=10**6))
+        ordered(stage, width=100, by=replace(slow(), fair_seconds=60))
     assert stage.entry().ad_hoc == ()
     assert names(ordered(stage, width=100))[-1] == "w100"
 

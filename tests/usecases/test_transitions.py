@@ -302,6 +302,14 @@ def test_what_was_asked_for_longest_ago_makes_room_and_its_object_is_left_to_the
     assert more.due == MARGIN
 
 
+def test_no_more_goes_than_has_to(monkeypatch):
+    large = Asked(order=AdHoc(spec=VariantSpec(name="w0"), dest_key="x" * 1000), at=MOMENT)
+    full = extended(filled(), large, variant("w0"), ME)
+    monkeypatch.setattr(transitions, "AD_HOC_BYTES", size(full))
+    more = extended(full, asked("w4", MOMENT + 4), variant("w4"), ME)
+    assert [one.order.spec.name for one in more.ad_hoc] == ["w1", "w2", "w3", "w4"]
+
+
 def test_what_was_asked_for_again_goes_later(monkeypatch):
     entry = filled()
     monkeypatch.setattr(transitions, "AD_HOC_BYTES", size(entry))
