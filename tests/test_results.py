@@ -7,7 +7,7 @@ from chalicelib.errors import BY_CODE
 from chalicelib.model.record import Failure, Status
 from chalicelib.model.storage import Restoration
 from tests.test_notices import SMALL
-from tests.usecases.test_entry import RECORD
+from tests.usecases.test_transitions import RECORD
 
 
 def test_a_restoration_is_said_in_words_and_for_each_object():

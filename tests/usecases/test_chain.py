@@ -57,6 +57,7 @@ def test_what_is_handed_on_is_what_the_next_step_reads(stage):
 def test_an_original_at_fault_goes_through_all_steps_and_says_so_at_the_end(stage):
     stage.upload("photo.jpg", b"no picture")
     record = store_step(resized(stage), stage.halftone)
+    assert (stage.entry().owed, stage.entry().due) == (0, None), "the third step notifies"
     assert stage.record("photo.jpg").error.code == "unsupported_format"
     assert results.chain_result(record) == {
         "status": "FAILED", "image_id": image_id("originals", "photo.jpg"), "Error": "UnsupportedFormat",
