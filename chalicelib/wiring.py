@@ -15,20 +15,12 @@ from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import CompletionsUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.pipelines import loading
-from chalicelib.usecases.entry import Attempt, Code
+from chalicelib.usecases.entry import Attempt
 from chalicelib.usecases.ports import Call, Halftone, Outlets
 from chalicelib.webhooks.sender import Route, Webhook
 
 MARGIN_MS = 2_000
 """What is kept back of a function's time, to write down that it was not enough."""
-
-
-STARTED = time.time_ns() // 1_000_000
-"""When this copy of the code began to run, in Unix milliseconds: its epoch.
-
-Once new code is deployed, Lambda starts no more copies of the old one, so that of two pipelines the one whose copy
-started later is the later deployment, a rollback included.
-"""
 
 
 @cache
@@ -39,7 +31,7 @@ def halftone() -> Halftone:
     return Halftone(
         settings=stage,
         pipeline=pipeline,
-        code=Code(loading.digest(pipeline, stage.limits), STARTED),
+        digest=loading.digest(pipeline, stage.limits),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
         completions=SnsCompletions(stage.completions_topic_arn),
@@ -90,7 +82,11 @@ def call(context: Any, delivery: str | None = None, *, fair_share: float = 0.9) 
         if context.get_remaining_time_in_millis() < MARGIN_MS:
             raise TimeIsUp("the work takes longer than the function may run")
 
+    moment = time.time()
     attempt = Attempt(
-        delivery or context.aws_request_id, nonce=secrets.token_hex(8), until=math.ceil(time.time() + seconds)
+        delivery or context.aws_request_id,
+        nonce=secrets.token_hex(8),
+        until=math.ceil(moment + seconds),
+        began=int(1000 * moment),
     )
     return Call(attempt, checkpoint, fair_share * (seconds - MARGIN_MS / 1000))

@@ -57,7 +57,8 @@ def picture(width: int = 400, height: int = 300, *, form: str = "JPEG", mode: st
 
 def call(delivery: str = "delivery-1") -> Call:
     """Another invocation, for one delivery, with all the time in the world."""
-    attempt = Attempt(delivery, nonce=secrets.token_hex(4), until=int(time.time()) + 120)
+    moment = time.time()
+    attempt = Attempt(delivery, nonce=secrets.token_hex(4), until=int(moment) + 120, began=int(1000 * moment))
     return Call(attempt, checkpoint=lambda: None, fair_seconds=0)
 
 

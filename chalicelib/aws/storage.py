@@ -63,6 +63,7 @@ class S3Storage:
                 raise
         return Stat(
             etag=response["ETag"].strip('"'),
+            version_id=_version(response.get("VersionId")),
             size=response["ContentLength"],
             owner=response.get("Metadata", {}).get(_OWNER),
         )
@@ -79,7 +80,7 @@ class S3Storage:
             try:
                 return _put(place, data, content_type, {"resized": "true", _OWNER: owner}, condition)
             except ClientError as error:
-                if error_code(error) in _TAKEN:
+                if error_code(error) in _TAKEN and not tries.unanswered:  # else what is there may be our own
                     raise Taken(f"{place[1]} in bucket {place[0]}") from error
                 raise
 

@@ -12,7 +12,7 @@ from chalicelib.errors import DeadlineExceeded, ImageBusy, InvalidRequest, TimeI
 from chalicelib.model.order import AdHoc
 from chalicelib.model.record import Failure, Record, Variant
 from chalicelib.usecases.announce import announce, mark_announced
-from chalicelib.usecases.entry import Asked, Entry, Image, Location, locations
+from chalicelib.usecases.entry import Asked, Entry, Image, locations
 from chalicelib.usecases.ports import Call, Conflict, Halftone, Overtaken, StoredObject, Taken, now
 from chalicelib.usecases.produce import Placed, produce, stored_variant
 from chalicelib.usecases.transitions import extended, named, unnamed
@@ -94,11 +94,12 @@ def _stored(placed: Placed, entry: Entry, image: Image, halftone: Halftone, call
         if stat and not chosen:
             return replace(stored_variant(rendered, place, stat.etag), bytes=stat.size)
         if stat:
-            _clear(place, stat.owner, entry.claims, image, halftone, call)
+            _clear(placed, stat.owner, entry.claims, image, halftone, call)
 
 
-def _clear(place: Location, owner: str | None, claims: int, image: Image, halftone: Halftone, call: Call) -> None:
+def _clear(placed: Placed, owner: str | None, claims: int, image: Image, halftone: Halftone, call: Call) -> None:
     """Remove what an order of this image left where a caller wants a variant; raises where it is something else."""
+    rendered, place = placed
     moment = now().timestamp()
     entry = halftone.catalogue.get(image.id)  # after the look: whoever wrote what lies there named the place before
     if entry is None or entry.claims != claims:
@@ -109,6 +110,8 @@ def _clear(place: Location, owner: str | None, claims: int, image: Image, halfto
         halftone.storage.remove([place])
         return
     _put(lambda stands: unnamed(stands, call.attempt, place), entry, halftone)
-    if owner == image.id:
-        raise Overtaken if listed else ImageBusy(f"another order is writing to {place[1]}")
+    if listed and entry.asked(rendered.spec.name):
+        raise Overtaken  # another order for the very same was quicker
+    if owner == image.id and not listed:
+        raise ImageBusy(f"another order is writing to {place[1]}")
     raise InvalidRequest("dest_key: there is something else already; choose another place", field="dest_key")

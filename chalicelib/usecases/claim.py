@@ -16,11 +16,12 @@ from chalicelib.usecases.transitions import claimed, given_up, noted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why an image is looked at; `sequencer` and `etag` are S3's, of the change or of the object that is there."""
+    """Why an image is looked at; the rest is S3's, of the change or of the object that is there."""
 
     cause: Cause
     sequencer: str = ""
     etag: str | None = None
+    version_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def claim(
     entry = seen or Entry(record=_unknown(image, halftone))
     while True:
         moment = now().timestamp()
-        known = facts(entry, reason.cause, call.attempt, halftone.code, moment=moment, sequencer=reason.sequencer)
+        known = facts(entry, reason.cause, call.attempt, halftone.digest, moment=moment, sequencer=reason.sequencer)
         decision = decide(known)
         if decision is Decision.CHECK and not _agrees(entry, reason, halftone):
             decision = Decision.REDO
@@ -53,7 +54,7 @@ def claim(
                         entry,
                         _lease(halftone, call, takes_notes=takes_notes),
                         possible_locations=_possible(image, halftone, call),
-                        epoch=halftone.code.epoch,
+                        epoch=call.attempt.began,
                         sequencer=reason.sequencer,
                         etag=reason.etag,
                     )
@@ -62,8 +63,8 @@ def claim(
                     halftone.catalogue.put(noted(entry, reason.sequencer))
                 case Decision.ANNOUNCE:
                     announce(entry.record, halftone)
-                case Decision.CHECK if entry.epoch < halftone.code.epoch:
-                    halftone.catalogue.put(replace(entry, epoch=halftone.code.epoch))  # older code comes too late now
+                case Decision.CHECK if entry.epoch < call.attempt.began:
+                    halftone.catalogue.put(replace(entry, epoch=call.attempt.began))  # older code comes too late now
                 case Decision.COME_AGAIN:
                     raise ImageBusy(f"somebody else is at work on {image.key}")
         except Conflict as conflict:
@@ -74,7 +75,7 @@ def claim(
 
 def _agrees(entry: Entry, reason: Reason, halftone: Halftone) -> bool:
     """Tell whether the object is the one on record, and every variant on record is in its place."""
-    return entry.record.etag == reason.etag and all(
+    return (entry.record.etag, entry.record.version_id) == (reason.etag, reason.version_id) and all(
         is_in_place(entry, variant.name, halftone) for variant in entry.record.variants
     )
 
@@ -117,7 +118,7 @@ def _lease(halftone: Halftone, call: Call, *, takes_notes: bool) -> Lease:
         delivery=call.attempt.delivery,
         nonce=call.attempt.nonce,
         until=call.attempt.until,
-        digest=halftone.code.digest,
+        digest=halftone.digest,
         takes_notes=takes_notes,
     )
 

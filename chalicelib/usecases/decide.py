@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from chalicelib.errors import DeadlineExceeded, NotFound, ResourcesExceeded
-from chalicelib.usecases.entry import Attempt, Code, Entry
+from chalicelib.usecases.entry import Attempt, Entry
 
 RETRY_PAYS = frozenset({DeadlineExceeded.code, ResourcesExceeded.code, NotFound.code})
 """What may end another way: there was too little time or memory, or the bytes were in an archive."""
@@ -18,6 +18,11 @@ class Cause(Enum):
     REVIEW = "it has to be checked: the pipeline is new, or somebody is in doubt"
     SWEEP = "the catalogue says that something is left to be done"
     ORDER = "somebody asks for its variants"
+    REPAIR = "somebody asks for a variant that is on record, and not in its place"
+
+
+ORDERS = (Cause.ORDER, Cause.REPAIR)
+"""Nobody repeats these by himself."""
 
 
 class Hold(Enum):
@@ -51,7 +56,7 @@ class Facts:
     known: bool = True
     lease: Hold = Hold.FREE
     other_pipeline: bool = False  # than this code's has the lease, or settled the record if it is free
-    older_code: bool = False  # than the latest that claimed
+    began_before: bool = False  # the latest attempt that claimed or reviewed it
     newer_change: bool = False  # than any that was claimed or noted
     takes_notes: bool = True
     settled_here: bool = False  # by this delivery
@@ -68,18 +73,22 @@ Row = tuple[str, Callable[[Facts], bool], Decision]
 
 TABLE: tuple[Row, ...] = (
     ("nobody has heard of the image", lambda f: not f.known, Decision.CLAIM),
-    ("a later deployment was here", lambda f: f.other_pipeline and f.older_code, Decision.COME_AGAIN),
+    (
+        "an attempt that began later has another pipeline: ours may be out of date",
+        lambda f: f.other_pipeline and f.began_before,
+        Decision.COME_AGAIN,
+    ),
     ("the lease is our own", lambda f: f.lease is Hold.OURS, Decision.REDO),
     ("the lease has expired, its work unfinished", lambda f: f.lease is Hold.EXPIRED, Decision.REDO),
     (
         "our delivery settled it, and may have died before it told",
-        lambda f: f.settled_here and not f.newer_change and f.cause is not Cause.ORDER,
+        lambda f: f.settled_here and not f.newer_change and f.cause not in ORDERS,
         Decision.ANNOUNCE,
     ),
     ("given up a moment ago", lambda f: f.lease is Hold.GIVEN_UP, Decision.COME_AGAIN),
-    ("held; an order waits", lambda f: f.held and f.cause is Cause.ORDER, Decision.COME_AGAIN),
+    ("held; an order waits", lambda f: f.held and f.cause in ORDERS, Decision.COME_AGAIN),
     (
-        "our delivery holds it, or died: what it saves from now on is void",
+        "our delivery holds it, or died: its next save is refused, and it looks again",
         lambda f: f.lease is Hold.SAME_DELIVERY,
         Decision.NOTE,
     ),
@@ -99,7 +108,7 @@ TABLE: tuple[Row, ...] = (
     ("the sweep's index lags behind", lambda f: f.cause is Cause.SWEEP, Decision.LEAVE),
     ("another pipeline's variants", lambda f: f.other_pipeline, Decision.CLAIM),
     ("it failed for a reason that may have passed", lambda f: f.retry_pays, Decision.REDO),
-    ("all seems well", lambda f: f.cause is Cause.REVIEW, Decision.CHECK),
+    ("all seems well", lambda f: f.cause in (Cause.REVIEW, Cause.REPAIR), Decision.CHECK),
     ("an order for a version that is not on record", lambda _: True, Decision.CLAIM),
 )
 
@@ -109,16 +118,16 @@ def decide(facts: Facts) -> Decision:
     return next(decision for _, applies, decision in TABLE if applies(facts))
 
 
-def facts(entry: Entry, cause: Cause, attempt: Attempt, code: Code, *, moment: float, sequencer: str = "") -> Facts:
-    """Read an entry as the table needs it; `sequencer` is the change's."""
+def facts(entry: Entry, cause: Cause, attempt: Attempt, digest: str, *, moment: float, sequencer: str = "") -> Facts:
+    """Read an entry as the table needs it; `digest` is of this code's pipeline, `sequencer` the change's."""
     lease = entry.lease
     error = entry.record.error
     return Facts(
         cause=cause,
         known=entry.revision > 0,
         lease=_hold(entry, attempt, moment),
-        other_pipeline=(lease.digest if lease else entry.digest) != code.digest,
-        older_code=code.epoch < entry.epoch,
+        other_pipeline=(lease.digest if lease else entry.digest) != digest,
+        began_before=attempt.began < entry.epoch,
         newer_change=sequencer > entry.sequencer,
         takes_notes=lease is None or lease.takes_notes,
         settled_here=entry.settled_by == attempt.delivery,

@@ -33,7 +33,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One invocation that works for a delivery; Lambda ends it at `until` (Unix seconds), if not before.
+    """One invocation that works for a delivery, from `began` (Unix milliseconds) to `until` (Unix seconds) at most.
 
     Lambda's retries of an event are one delivery, a duplicate of the event is another. Lambda may also deliver an event
     twice under one name, even at once: `nonce` tells such twins apart.
@@ -42,17 +42,7 @@ class Attempt:
     delivery: str
     nonce: str
     until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """Which code runs: the `digest` of its pipeline and limits, and its `epoch`, the time when this copy of it started.
-
-    Of two codes with different digests the one with the greater epoch was deployed later.
-    """
-
-    digest: str
-    epoch: int
+    began: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +105,8 @@ class Entry:
 
     `record` is as it was settled last; its status is PROCESSING only before that. `revision` grows with every write,
     `claims` whenever the image is claimed or replaced. `sequencer` is of the newest change that was claimed or noted.
-    `digest` is of the pipeline and limits that settled the record, `epoch` the latest of those who claimed.
+    `digest` is of the pipeline and limits that settled the record, `epoch` is when the latest of those who claimed or
+    reviewed it began (Unix milliseconds).
     `settled_by` is the delivery that settled it, or added to it, last. `owed` is 0, or the deadline (Unix seconds) of
     who has still to announce it. `replaced_by` is the image that wrote its variants over this one's. `attempted` is the
     ETag that a claim was last made for, and `deaths` counts the attempts that died on it; `failures` counts those that

@@ -58,5 +58,10 @@ def _followed(change: StorageChange, halftone: Halftone, call: Call) -> Record |
     if entry is None and not (cause is Cause.REVIEW and is_original(halftone.pipeline.source, change.key)):
         return None
     stat = halftone.storage.stat(change.bucket, change.key)
-    reason = Reason(cause=cause, sequencer=sequencer, etag=stat.etag if stat else None)
+    reason = Reason(
+        cause=cause,
+        sequencer=sequencer,
+        etag=stat.etag if stat else None,
+        version_id=stat.version_id if stat else None,
+    )
     return reconcile(image, reason, halftone, call, seen=entry)

@@ -29,7 +29,7 @@ def location(wanted: AdHoc, image: Image, output: Format, halftone: Halftone, *,
     if (bucket, key) == (image.bucket, image.key) or wanted.dest_bucket == stage.source_bucket:
         field = "dest_key" if wanted.dest_key else "dest_bucket"
         raise InvalidRequest(f"{field}: {key} in {bucket} is where originals are; choose another place", field=field)
-    if wanted.dest_key and _is_reserved((bucket, key), halftone):
+    if wanted.dest_key and (is_ad_hoc_place(key) or is_of_pipeline((bucket, key), halftone)):
         raise InvalidRequest(f"dest_key: {key} is where other variants go; choose another place", field="dest_key")
     return bucket, key
 
@@ -48,11 +48,10 @@ def possible_locations(image: Image, halftone: Halftone) -> set[Location]:
     return {place for spec in halftone.pipeline.variants for place in places(spec)}
 
 
-def _is_reserved(place: Location, halftone: Halftone) -> bool:
+def is_of_pipeline(place: Location, halftone: Halftone) -> bool:
+    """Tell whether a variant of the pipeline, of whatever original, could have this place."""
     bucket, key = place
-    return is_ad_hoc_place(key) or any(
-        bucket == _home(spec, halftone) and keys.could_be(spec, key) for spec in halftone.pipeline.variants
-    )
+    return any(bucket == _home(spec, halftone) and keys.could_be(spec, key) for spec in halftone.pipeline.variants)
 
 
 def _home(spec: VariantSpec, halftone: Halftone) -> str:

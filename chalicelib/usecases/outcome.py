@@ -22,6 +22,7 @@ from chalicelib.pipelines.keys import is_original
 from chalicelib.usecases.claim import Claim, is_in_place
 from chalicelib.usecases.decide import Cause
 from chalicelib.usecases.entry import Asked, Entry, Image
+from chalicelib.usecases.locations import is_of_pipeline
 from chalicelib.usecases.ports import Call, Halftone, StoredObject
 from chalicelib.usecases.produce import Placed, produce
 
@@ -66,8 +67,8 @@ def outcome(
     original: StoredObject | None, image: Image, held: Claim, cause: Cause, halftone: Halftone, call: Call
 ) -> Outcome:
     """Say what the object comes to; nothing is written yet. Raises TransientError."""
-    entry, digest, started = held.entry, halftone.code.digest, time.perf_counter()
-    as_it_is = Outcome(record=entry.record, digest=entry.digest, ad_hoc=entry.ad_hoc, changed=False)
+    entry, digest, started = held.entry, halftone.digest, time.perf_counter()
+    as_it_is = Outcome(record=entry.record, digest=digest, ad_hoc=entry.ad_hoc, changed=False)
     if not held.redo and describes(entry, original, cause, halftone):
         return as_it_is
     record = replace(
@@ -90,8 +91,9 @@ def outcome(
     except PermanentError as error:
         if isinstance(error, NotFound) and entry.record.status is Status.READY and is_of(entry.record, original):
             log.warning("Left as it is: %s", error, extra={"image_id": image.id})
-            return as_it_is
-        return Outcome(record=_failed(record, error), digest=digest)
+            return replace(as_it_is, digest=entry.digest)
+        failed = _failed(record, error)
+        return as_it_is if _same(failed, entry.record) else Outcome(record=failed, digest=digest)
     except TimeIsUp:
         if time.perf_counter() - started < call.fair_seconds:
             raise
@@ -126,13 +128,18 @@ def _staying(original: StoredObject, held: Claim, halftone: Halftone) -> tuple[A
     """Return the ad hoc variants that are of this very version, and not in the pipeline's way."""
     if held.entry.record.etag != original.etag:
         return ()
-    names = {spec.name for spec in halftone.pipeline.variants}
-    staying = (asked for asked in held.entry.ad_hoc if asked.order.spec.name not in names)
-    return tuple(
-        asked
-        for asked in staying
-        if not held.redo or asked.error or is_in_place(held.entry, asked.order.spec.name, halftone)
-    )
+    return tuple(asked for asked in held.entry.ad_hoc if _stays(asked, held, halftone))
+
+
+def _stays(asked: Asked, held: Claim, halftone: Halftone) -> bool:
+    name = asked.order.spec.name
+    if name in {spec.name for spec in halftone.pipeline.variants}:
+        return False
+    variant = held.entry.variant(name)
+    if variant is None:  # what took too long may not, under other limits
+        return asked.error is not None and held.entry.digest == halftone.digest and not held.redo
+    of_pipeline = is_of_pipeline((variant.bucket, variant.key), halftone)
+    return not of_pipeline and (not held.redo or is_in_place(held.entry, name, halftone))
 
 
 def _failed(record: Record, error: PermanentError) -> Record:
@@ -141,16 +148,26 @@ def _failed(record: Record, error: PermanentError) -> Record:
     return replace(record, status=Status.FAILED, error=Failure(code=error.code, message=str(error)))
 
 
+def _same(failed: Record, known: Record) -> bool:
+    """Tell whether an original failed as it did before, which is no news."""
+    return (failed.etag, failed.version_id, failed.error) == (known.etag, known.version_id, known.error)
+
+
 def describes(entry: Entry, original: StoredObject | None, cause: Cause, halftone: Halftone) -> bool:
     """Tell whether the record is what today's pipeline makes of this very version."""
     record = entry.record
     if original is None:
         return record.status is Status.DELETED
-    if not is_of(record, original) or entry.digest != halftone.code.digest:
+    code = record.error.code if record.error else ""
+    if not is_of(record, original):
+        return False
+    if code == Replaced.code and cause not in _TRIED_AGAIN:
+        return True  # whatever the pipeline is: the place is another's
+    if entry.digest != halftone.digest:
         return False
     if cause is Cause.CHANGE and original.version_id is None and halftone.pipeline.source.instructions:
         return False  # the same bytes may have come with other instructions
-    return record.error is None or record.error.code not in _TRIED_AGAIN.get(cause, ())
+    return code not in _TRIED_AGAIN.get(cause, ())
 
 
 def is_of(record: Record, original: StoredObject | None) -> bool:

@@ -11,7 +11,7 @@ from chalicelib.model.order import ResizeOrder
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.model.workflow import Workflow
 from chalicelib.settings import Settings
-from chalicelib.usecases.entry import Attempt, Code, Entry, Image, Location
+from chalicelib.usecases.entry import Attempt, Entry, Image, Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Stat:
     """What is known of an object without reading it; `owner` is the image that it was written for, where it says so."""
 
     etag: str
+    version_id: str | None
     size: int
     owner: str | None
 
@@ -173,11 +174,11 @@ class Outlets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halftone:
-    """One stage, wired."""
+    """One stage, wired. `digest` tells its pipeline and limits from every other."""
 
     settings: Settings
     pipeline: Pipeline
-    code: Code
+    digest: str
     storage: Storage
     catalogue: Catalogue
     completions: Completions

@@ -12,7 +12,7 @@ from dataclasses import replace
 from chalicelib.model.record import Record
 from chalicelib.usecases.announce import announce, mark_announced
 from chalicelib.usecases.claim import Claim, Reason, claim, giving_up
-from chalicelib.usecases.decide import Cause
+from chalicelib.usecases.decide import ORDERS, Cause
 from chalicelib.usecases.entry import Entry, Image, Written, locations
 from chalicelib.usecases.locations import possible_locations
 from chalicelib.usecases.outcome import is_news, is_of, opened, outcome
@@ -34,7 +34,7 @@ def reconcile(
     held = claim(image, reason, halftone, call, seen=seen)
     if held is None:
         return None
-    owed = call.attempt.until if reason.cause is Cause.ORDER else 0  # nobody repeats an order
+    owed = call.attempt.until if reason.cause in ORDERS else 0
     with giving_up(held, halftone, call):
         while True:
             written = write(held, image, reason.cause, halftone, call)

@@ -42,32 +42,22 @@ def resize(order: ResizeOrder, halftone: Halftone, call: Call, *, tell: bool = F
     told = -1
     for _ in range(LOOKS):
         call.checkpoint()
-        entry = halftone.catalogue.get(image.id)
-        with halftone.storage.open(image.bucket, image.key) as original:
-            refuse_variant(original, image)
-            cause, etag = Cause.ORDER, original.etag
-            if entry and not entry.lease and describes(entry, original, cause, halftone):
-                if entry.record.error:
-                    if tell and told == entry.record.generation:
-                        return entry.record
-                    raise _raised(entry.record.error)
-                try:
-                    record = _made(order, entry, original, halftone, call)
-                except Overtaken:
-                    continue
-                if record:
-                    if record is entry.record and (_owes(entry, call) or (tell and record.generation != told)):
-                        announce(record, halftone, call.callback_url)
-                        mark_announced(entry, record.generation, halftone)
-                    return record
-                cause = Cause.REVIEW
         try:
-            done = reconcile(image, Reason(cause=cause, etag=etag), halftone, call, seen=entry)
-        except ImageBusy:
-            time.sleep(PAUSE)
+            entry, reason, record = _looked_at(order, image, halftone, call)
+        except Overtaken:
             continue
+        if record:
+            if entry and record is entry.record and (_owes(entry, call) or (tell and record.generation != told)):
+                announce(record, halftone, call.callback_url)
+                mark_announced(entry, record.generation, halftone)
+            return record
+        done = _brought_in_line(image, reason, entry, halftone, call)
         if done and done.generation > (entry.record.generation if entry else 0):
             told = done.generation
+        if done and done.error:
+            if tell and told == done.generation:
+                return done
+            raise _raised(done.error)
     raise ImageBusy("too much is happening to this image at once")
 
 
@@ -82,6 +72,36 @@ def refuse_variant(original: StoredObject, image: Image) -> None:
     """Raise InvalidRequest for an object that is marked as a variant."""
     if original.metadata.get("resized") == "true":
         raise InvalidRequest(f"key: {image.key} is a variant, not an original", field="key")
+
+
+def _looked_at(
+    order: ResizeOrder, image: Image, halftone: Halftone, call: Call
+) -> tuple[Entry | None, Reason, Record | None]:
+    """Return the entry, why it has to be brought in line, and the record once it names what is asked for.
+
+    Raises what is wrong with the original or the order, and Overtaken.
+    """
+    entry = halftone.catalogue.get(image.id)
+    with halftone.storage.open(image.bucket, image.key) as original:
+        refuse_variant(original, image)
+        reason = Reason(cause=Cause.ORDER, etag=original.etag, version_id=original.version_id)
+        if entry is None or entry.lease or not describes(entry, original, Cause.ORDER, halftone):
+            return entry, reason, None
+        if entry.record.error:
+            raise _raised(entry.record.error)
+        record = _made(order, entry, original, halftone, call)
+        return entry, replace(reason, cause=Cause.REPAIR), record
+
+
+def _brought_in_line(
+    image: Image, reason: Reason, entry: Entry | None, halftone: Halftone, call: Call
+) -> Record | None:
+    """Reconcile the image, or wait a moment where somebody else does."""
+    with suppress(ImageBusy):
+        if done := reconcile(image, reason, halftone, call, seen=entry):
+            return done
+    time.sleep(PAUSE)
+    return None
 
 
 def _made(order: ResizeOrder, entry: Entry, original: StoredObject, halftone: Halftone, call: Call) -> Record | None:

@@ -114,7 +114,8 @@ def extended(entry: Entry, asked: Asked, variant: Variant | None, attempt: Attem
     removes their objects.
     """
     name = asked.order.spec.name
-    kept = sorted((*(one for one in entry.ad_hoc if one.order.spec.name != name), asked), key=lambda one: one.at)
+    others = (one for one in entry.ad_hoc if one.order.spec.name != name)
+    kept = [*sorted(others, key=lambda one: one.at), asked]
     variants = {one.name: one for one in entry.record.variants if one.name != name} | (
         {name: variant} if variant else {}
     )

@@ -80,9 +80,9 @@ def test_a_stat_says_what_is_there_and_whose_it_is():
     assert S3Storage().stat(*PLACE) is None
     assert S3Storage().stat("nowhere", "a") is None
     etag = S3Storage().put(PLACE, b"bytes", content_type="image/jpeg")
-    assert S3Storage().stat(*PLACE) == Stat(etag=etag, size=5, owner=None)
+    assert S3Storage().stat(*PLACE) == Stat(etag=etag, version_id=None, size=5, owner=None)
     etag = put_instead(etag, b"others")
-    assert S3Storage().stat(*PLACE) == Stat(etag=etag, size=6, owner=OWNER)
+    assert S3Storage().stat(*PLACE) == Stat(etag=etag, version_id=None, size=6, owner=OWNER)
 
 
 def test_where_nothing_is_a_variant_is_put_that_names_its_owner(stage):
@@ -97,7 +97,7 @@ def test_where_something_is_nothing_is_put(stage, theirs):
     etag = stage.upload(PLACE[1], theirs, bucket="variants")
     with pytest.raises(Taken):
         put_instead()
-    assert S3Storage().stat(*PLACE) == Stat(etag=etag, size=5, owner=None)
+    assert S3Storage().stat(*PLACE) == Stat(etag=etag, version_id=None, size=5, owner=None)
 
 
 @pytest.mark.usefixtures("stage")
@@ -121,7 +121,7 @@ class Empty(io.BytesIO):
     """A body as botocore reads it."""
 
     def stream(self, **_):
-        return iter([b""])
+        return iter([self.getvalue()])
 
 
 @pytest.mark.usefixtures("stage")
@@ -156,6 +156,28 @@ def test_only_a_try_without_an_answer_leaves_something_in_flight(monkeypatch, wo
     finally:
         events.unregister("before-send.s3", answer)
     assert caught.value.in_flight is in_flight
+
+
+@pytest.mark.usefixtures("stage")
+def test_what_is_there_after_a_try_without_an_answer_may_be_our_own(monkeypatch):
+    answers = iter((None, 412))
+
+    def answer(request, **_):
+        status = next(answers)
+        if status is None:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        body = Empty(b"<Error><Code>PreconditionFailed</Code></Error>")
+        return AWSResponse(request.url, status, {}, body)
+
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    events = client("s3").meta.events
+    events.register_first("before-send.s3", answer)
+    try:
+        with pytest.raises(StorageUnavailable) as caught:
+            put_instead()
+    finally:
+        events.unregister("before-send.s3", answer)
+    assert caught.value.in_flight
 
 
 @pytest.mark.usefixtures("stage")

@@ -33,15 +33,19 @@ def batch(kind: str, first: int, last: int) -> tuple[dict[int, str], Counter[str
 
 def without(guard: str, histories: int, first: int) -> int | None:
     """Play without a guard, and return the first seed that ends badly."""
-    logging.disable(logging.CRITICAL)
     kind, take_out = GUARDS[guard]
-    with pytest.MonkeyPatch.context() as patch:
-        take_out(patch)
-        for seed in range(first, first + histories):
-            try:
-                play(seed, kind)
-            except Exception:  # noqa: BLE001 - whatever it is, the guard was needed
-                return seed
+    logged = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            take_out(patch)
+            for seed in range(first, first + histories):
+                try:
+                    play(seed, kind)
+                except Exception:  # noqa: BLE001 - whatever it is, the guard was needed
+                    return seed
+    finally:
+        logging.disable(logged)
     return None
 
 

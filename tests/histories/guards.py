@@ -88,7 +88,7 @@ GUARDS: dict[str, tuple[str, Callable[[Patch], None]]] = {
     "margin": ("faults", setting(entry, "MARGIN", 0)),
     "note": ("calm", without_row("held; a newer change", Decision.LEAVE)),
     "note to our own delivery": ("faults", without_row("our delivery holds it", Decision.LEAVE)),
-    "epoch": ("calm", without_row("a later deployment")),
+    "epoch": ("calm", without_row("an attempt that began later")),
     "waiting for another pipeline": ("calm", without_row("held by code with another pipeline", Decision.NOTE)),
     "redo": ("faults", without_row("the lease has expired", Decision.CLAIM)),
     "announcing again": ("faults", without_row("our delivery settled it", Decision.LEAVE)),

@@ -39,7 +39,7 @@ from chalicelib.pipelines import loading
 from chalicelib.settings import Settings, Webhooks
 from chalicelib.usecases import ad_hoc, announce, chain, claim, produce, reconcile, resize, sweep, take_over
 from chalicelib.usecases.defer import carry_out
-from chalicelib.usecases.entry import Attempt, Code, Entry, Image
+from chalicelib.usecases.entry import Attempt, Entry, Image
 from chalicelib.usecases.follow import follow
 from chalicelib.usecases.ports import Call, Halftone
 from infra.reprocess import selected
@@ -75,6 +75,7 @@ ORDERS: tuple[dict[str, Any], ...] = (
     {"width": 8, "format": "webp"},
     {"width": 9, "dest_key": "elsewhere/{key}"},
     {"width": 9, "dest_key": "card.jpg"},
+    {"width": 11, "dest_key": "card.jpg"},
     {"variants": ["large"]},
     {},
 )
@@ -246,7 +247,7 @@ class History:
         return Halftone(
             settings=names,
             pipeline=self.pipeline,
-            code=Code(loading.digest(self.pipeline, Limits()), len(self.deployed)),
+            digest=loading.digest(self.pipeline, Limits()),
             storage=storage.S3Storage(),
             catalogue=catalogue.DynamoCatalogue("images"),
             completions=topic.SnsCompletions("topic"),
@@ -333,6 +334,7 @@ class History:
         if self.random.random() < 0.5:
             self.deployed.append(self.random.randrange(len(self.pipelines)))
             if self.random.random() < 0.7:
+                self.world.pass_time(2 * SKEW + 1)  # a deployment takes longer than clocks differ
                 self.reprocess()
 
     def reprocess(self) -> None:
@@ -408,7 +410,7 @@ class History:
         """Describe an invocation that begins now, and by how much its clock is fast."""
         skew = self.random.uniform(-SKEW, SKEW) if self.faults else 0.0
         until = math.ceil(self.world.clock + skew + LIFETIME)
-        attempt = Attempt(delivery, f"n{next(self.names)}", until)
+        attempt = Attempt(delivery, f"n{next(self.names)}", until, began=int(1000 * (self.world.clock + skew)))
         return Call(attempt, checkpoint=lambda: None, fair_seconds=0), skew
 
     def duplicate(self, _key: str) -> None:
@@ -615,7 +617,7 @@ class History:
             assert (record.status, record.variants) == (Status.DELETED, ())
             return
         assert (record.etag, record.version_id) == (stored.etag, stored.version)
-        assert entry.digest == self.halftone().code.digest
+        assert entry.digest == self.halftone().digest
         for bad, expected in ((b"bad", "corrupt_image"), (KILLER, "resources_exceeded")):
             if stored.data.startswith(bad) and not stored.metadata:
                 assert (record.status, code, record.variants) == (Status.FAILED, expected, ())

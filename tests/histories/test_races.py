@@ -43,6 +43,7 @@ class Play:
         return self.world.workers[-1]
 
     def deploy(self, pipeline: int) -> None:
+        self.world.pass_time(60)
         self.history.deployed.append(pipeline)
 
     def until(self, worker: Worker, call: str) -> None:

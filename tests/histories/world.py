@@ -198,7 +198,12 @@ class S3:
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             stored = self._find(Bucket, Key)
-            return {"ETag": f'"{stored.etag}"', "ContentLength": len(stored.data), "Metadata": stored.metadata}
+            return {
+                "ETag": f'"{stored.etag}"',
+                "VersionId": stored.version,
+                "ContentLength": len(stored.data),
+                "Metadata": stored.metadata,
+            }
 
         return self._world.call("HeadObject", effect)
 

@@ -233,6 +233,13 @@ def two(stage, photo):
     return stage
 
 
+def test_another_variant_of_the_image_is_not_written_over(two):
+    ordered(two, width=50, dest_key="card.jpg")
+    with pytest.raises(InvalidRequest, match="something else"):
+        ordered(two, width=60, dest_key="card.jpg")
+    assert two.image("variants", "card.jpg").width == 50
+
+
 def test_of_two_images_that_want_one_free_place_one_gets_it_and_keeps_it_when_the_other_goes(two, monkeypatch):
     put, others = S3Storage.put_instead, iter(("other.jpg",))
 

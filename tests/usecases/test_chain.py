@@ -40,7 +40,7 @@ def test_each_step_does_its_own_part(stage):
     record = store_step(step, stage.halftone)
     assert stage.record("photo.jpg") == record == step.written.record
     assert (record.status, len(record.variants)) == (Status.READY, 3)
-    assert (stage.entry().possible_locations, stage.entry().digest) == ((), stage.halftone.code.digest)
+    assert (stage.entry().possible_locations, stage.entry().digest) == ((), stage.halftone.digest)
     assert stage.completions() == [], "that is the third step's"
 
 

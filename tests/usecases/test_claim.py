@@ -12,7 +12,7 @@ from chalicelib.model.record import Status
 from chalicelib.usecases import produce
 from chalicelib.usecases.claim import Reason, claim, is_in_place
 from chalicelib.usecases.decide import Cause
-from chalicelib.usecases.entry import Code, Image
+from chalicelib.usecases.entry import Image
 from tests.conftest import Died, call, failing, over, picture
 
 PHOTO = Image("originals", "photo.jpg")
@@ -22,8 +22,14 @@ def claiming(stage, cause=Cause.CHANGE, sequencer="01", by=None, **more):
     return claim(PHOTO, Reason(cause=cause, sequencer=sequencer), stage.halftone, by or call(token_hex(4)), **more)
 
 
-def deployed(stage, digest, epoch):
-    return replace(stage, halftone=replace(stage.halftone, code=Code(digest, epoch)))
+def deployed(stage, digest):
+    return replace(stage, halftone=replace(stage.halftone, digest=digest))
+
+
+def early():
+    """An invocation that began a minute ago."""
+    alive = call("early")
+    return replace(alive, attempt=replace(alive.attempt, began=alive.attempt.began - 60_000))
 
 
 def test_what_nobody_has_heard_of_is_claimed_without_a_look(stage, monkeypatch):
@@ -89,21 +95,21 @@ def test_one_that_takes_no_notes_has_to_be_waited_for(stage):
 @pytest.mark.parametrize("settled", [True, False])
 def test_where_a_later_deployment_was_old_code_comes_again(stage, settled):
     stage.upload("photo.jpg", picture())
-    later = deployed(stage, "new", stage.halftone.code.epoch + 1)
+    later, old, new = deployed(stage, "new"), early(), call("new")
     if settled:
-        later.tell()
+        later.tell(by=new)
     else:
-        claiming(later)
+        claiming(later, by=new)
     with pytest.raises(ImageBusy):
-        stage.tell(sequencer="02")
-    assert (stage.entry().epoch, stage.entry().sequencer) == (later.halftone.code.epoch, "01")
+        stage.tell(sequencer="02", by=old)
+    assert (stage.entry().epoch, stage.entry().sequencer) == (new.attempt.began, "01")
 
 
-def test_an_earlier_start_of_the_same_code_is_no_older_code(stage):
+def test_who_began_earlier_with_the_same_pipeline_is_not_out_of_date(stage):
     stage.upload("photo.jpg", picture())
-    deployed(stage, stage.halftone.code.digest, stage.halftone.code.epoch + 1).tell()
+    stage.tell()
     stage.upload("photo.jpg", picture(300, 400))
-    assert stage.tell(sequencer="02").original.height == 400
+    assert stage.tell(sequencer="02", by=early()).original.height == 400
 
 
 @pytest.mark.parametrize("in_flight", [False, True])

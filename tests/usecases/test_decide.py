@@ -10,9 +10,9 @@ import pytest
 
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.decide import RETRY_PAYS, TABLE, Cause, Decision, Facts, Hold, decide, facts
-from chalicelib.usecases.entry import MARGIN, Attempt, Code, Entry, Lease
+from chalicelib.usecases.entry import MARGIN, Attempt, Entry, Lease
 
-CHANGE, REVIEW, SWEEP, ORDER = Cause
+CHANGE, REVIEW, SWEEP, ORDER, REPAIR = Cause
 NOBODY, SELF, SAME, OTHER, GAVE_UP, OVER = Hold
 
 
@@ -23,16 +23,16 @@ def given(cause, lease=NOBODY, **more):
 CASES: dict[str, tuple[Decision, list[Facts]]] = {
     "nobody has heard of the image": (
         Decision.CLAIM,
-        [given(cause, known=False, other_pipeline=True, older_code=True) for cause in (CHANGE, REVIEW, ORDER)],
+        [given(cause, known=False, other_pipeline=True, began_before=True) for cause in (CHANGE, REVIEW, ORDER)],
     ),
-    "a later deployment was here": (
+    "an attempt that began later has another pipeline: ours may be out of date": (
         Decision.COME_AGAIN,
         [
-            given(CHANGE, other_pipeline=True, older_code=True, newer_change=True),
-            given(CHANGE, other_pipeline=True, older_code=True, settled_here=True),
-            given(SWEEP, OVER, other_pipeline=True, older_code=True, left_over=True),
-            given(REVIEW, other_pipeline=True, older_code=True),
-            given(ORDER, SELF, other_pipeline=True, older_code=True),
+            given(CHANGE, other_pipeline=True, began_before=True, newer_change=True),
+            given(CHANGE, other_pipeline=True, began_before=True, settled_here=True),
+            given(SWEEP, OVER, other_pipeline=True, began_before=True, left_over=True),
+            given(REVIEW, other_pipeline=True, began_before=True),
+            given(ORDER, SELF, other_pipeline=True, began_before=True),
         ],
     ),
     "the lease is our own": (
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
             *(given(cause, OVER) for cause in Cause),
             given(CHANGE, OVER, settled_here=True, takes_notes=False),
             given(REVIEW, OVER, other_pipeline=True),
-            given(CHANGE, OVER, older_code=True),
+            given(CHANGE, OVER, began_before=True),
         ],
     ),
     "our delivery settled it, and may have died before it told": (
@@ -67,9 +67,12 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
     ),
     "held; an order waits": (
         Decision.COME_AGAIN,
-        [given(ORDER, SAME), given(ORDER, OTHER), given(ORDER, OTHER, settled_here=True)],
+        [
+            *(given(cause, lease) for cause in (ORDER, REPAIR) for lease in (SAME, OTHER)),
+            given(ORDER, OTHER, settled_here=True),
+        ],
     ),
-    "our delivery holds it, or died: what it saves from now on is void": (
+    "our delivery holds it, or died: its next save is refused, and it looks again": (
         Decision.NOTE,
         [
             given(CHANGE, SAME),
@@ -93,7 +96,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
         Decision.NOTE,
         [
             given(CHANGE, OTHER, newer_change=True),
-            given(CHANGE, OTHER, newer_change=True, older_code=True),
+            given(CHANGE, OTHER, newer_change=True, began_before=True),
             given(CHANGE, OTHER, newer_change=True, settled_here=True),
         ],
     ),
@@ -114,7 +117,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
         [
             given(CHANGE, newer_change=True),
             given(CHANGE, newer_change=True, other_pipeline=True, takes_notes=False),
-            given(CHANGE, newer_change=True, older_code=True, retry_pays=True, settled_here=True),
+            given(CHANGE, newer_change=True, began_before=True, retry_pays=True, settled_here=True),
         ],
     ),
     "an old change, or one that was dealt with": (
@@ -141,10 +144,13 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
         Decision.REDO,
         [given(REVIEW, retry_pays=True), given(ORDER, retry_pays=True)],
     ),
-    "all seems well": (Decision.CHECK, [given(REVIEW), given(REVIEW, older_code=True)]),
+    "all seems well": (
+        Decision.CHECK,
+        [given(REVIEW), given(REVIEW, began_before=True), given(REPAIR), given(REPAIR, settled_here=True)],
+    ),
     "an order for a version that is not on record": (
         Decision.CLAIM,
-        [given(ORDER), given(ORDER, settled_here=False, older_code=True)],
+        [given(ORDER), given(ORDER, settled_here=False, began_before=True)],
     ),
 }
 
@@ -201,8 +207,7 @@ def test_a_newer_change_is_never_lost():
 # --- how an entry is read
 
 MOMENT = 10_000
-ME = Attempt("mine", "me", MOMENT + 100)
-CODE = Code("digest", 7)
+ME = Attempt("mine", "me", MOMENT + 100, began=7)
 LEASE = Lease(delivery="other", nonce="o", until=MOMENT + 50, digest="digest")
 ENTRY = Entry(
     record=Record(
@@ -224,8 +229,8 @@ ENTRY = Entry(
 )
 
 
-def read(entry=ENTRY, cause=CHANGE, code=CODE, sequencer="05", moment=MOMENT):
-    return facts(entry, cause, ME, code, moment=moment, sequencer=sequencer)
+def read(entry=ENTRY, cause=CHANGE, attempt=ME, sequencer="05", moment=MOMENT):
+    return facts(entry, cause, attempt, "digest", moment=moment, sequencer=sequencer)
 
 
 def test_an_entry_at_rest():
@@ -262,8 +267,8 @@ def test_the_holders_pipeline_counts_while_there_is_one():
     assert read(replace(ENTRY, lease=replace(LEASE, digest="another"))).other_pipeline
 
 
-def test_only_an_earlier_epoch_is_older_code():
-    assert [read(code=Code("digest", epoch)).older_code for epoch in (6, 7, 8)] == [True, False, False]
+def test_only_who_began_earlier_may_be_out_of_date():
+    assert [read(attempt=replace(ME, began=began)).began_before for began in (6, 7, 8)] == [True, False, False]
 
 
 def test_only_a_greater_sequencer_is_a_newer_change():

@@ -13,7 +13,6 @@ from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
 from chalicelib.usecases import produce
-from chalicelib.usecases.entry import Code
 from chalicelib.usecases.outcome import MOST_DEATHS
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, Stage, call, failing, over, picture
@@ -24,9 +23,9 @@ def limited(stage: Stage, **limits) -> Stage:
     return replace(stage, halftone=replace(stage.halftone, settings=settings))
 
 
-def under(stage, pipeline, digest="new", epoch=2**60):
+def under(stage, pipeline, digest="new"):
     """The stage after another pipeline was deployed."""
-    return replace(stage, halftone=replace(stage.halftone, pipeline=pipeline, code=Code(digest, epoch)))
+    return replace(stage, halftone=replace(stage.halftone, pipeline=pipeline, digest=digest))
 
 
 def order(stage, key="photo.jpg", by="request", **request):
@@ -534,8 +533,19 @@ def test_a_review_is_of_originals_and_of_what_is_known(stage):
     assert stage.tell(sequencer="", kind="review").status is Status.READY
 
 
+def test_a_review_sees_a_version_whose_event_was_lost(stage):
+    stage.s3.put_bucket_versioning(Bucket="originals", VersioningConfiguration={"Status": "Enabled"})
+    stage.upload("photo.jpg", picture())
+    stage.tell()
+    stage.upload("photo.jpg", picture())
+    latest = stage.s3.head_object(Bucket="originals", Key="photo.jpg")["VersionId"]
+    stage.tell(sequencer="", kind="review")
+    assert stage.record("photo.jpg").version_id == latest
+
+
 def test_what_is_reviewed_in_order_is_closed_to_code_that_was_deployed_before(stage, photo):
-    later = under(stage, stage.halftone.pipeline, stage.halftone.code.digest)
-    assert later.tell(sequencer="", kind="review") is None
+    review = call("review")
+    review = replace(review, attempt=replace(review.attempt, began=2**60))
+    assert stage.tell(sequencer="", kind="review", by=review) is None
     assert stage.entry().epoch == 2**60
     assert stage.record("photo.jpg") == photo

@@ -7,7 +7,9 @@ import pytest
 
 from chalicelib import orders
 from chalicelib.aws.storage import S3Storage
+from chalicelib.aws.topic import SnsCompletions
 from chalicelib.errors import (
+    CompletionsUnavailable,
     CorruptImage,
     DeadlineExceeded,
     ForbiddenBucket,
@@ -23,7 +25,6 @@ from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.record import Status
 from chalicelib.usecases import produce
 from chalicelib.usecases import resize as resize_module
-from chalicelib.usecases.entry import Code
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
 
@@ -80,7 +81,7 @@ def test_a_variant_is_not_an_original(stage, photo):
 def test_a_failure_is_answered_at_once_until_the_pipeline_or_its_limits_change(stage, monkeypatch):
     stage.upload("photo.jpg", picture(800, 600))
     settings = replace(stage.halftone.settings, limits=Limits(max_pixels=100))
-    strict = replace(stage, halftone=replace(stage.halftone, settings=settings, code=Code("strict", 1)))
+    strict = replace(stage, halftone=replace(stage.halftone, settings=settings, digest="strict"))
     with pytest.raises(ImageTooLarge):
         ordered(strict)
     with monkeypatch.context() as patch:
@@ -135,7 +136,35 @@ def test_bytes_that_were_in_an_archive_can_be_asked_for_once_they_are_restored(s
     with monkeypatch.context() as patch:
         patch.setattr(S3Storage, "open", archived)
         assert stage.tell().error.code == "not_found"
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                ordered(stage)
+        assert len(stage.completions()) == 1, "that it is archived still is no news"
     assert ordered(stage).status is Status.READY
+
+
+def gone(stage, record):
+    """Have a variant on record disappear."""
+    stage.s3.delete_object(Bucket="variants", Key=record.variants[0].key)
+
+
+def test_what_is_missing_is_made_again_and_announced_once(stage):
+    stage.upload("photo.jpg", picture(800, 600))
+    for _ in range(2):  # the second time by the delivery that settled it
+        gone(stage, ordered(stage))
+        ordered(stage)
+    assert [completion.generation for completion in stage.completions()] == [1, 2, 3]
+    assert stage.entry().due is None
+
+
+def test_a_repair_that_cannot_be_announced_is_owed(stage, monkeypatch):
+    stage.upload("photo.jpg", picture(800, 600))
+    gone(stage, stage.tell())
+    monkeypatch.setattr(SnsCompletions, "publish", failing(CompletionsUnavailable("no")))
+    with pytest.raises(CompletionsUnavailable):
+        ordered(stage)
+    assert stage.entry().owed > 0
+    assert stage.entry().due is not None
 
 
 def test_what_failed_for_want_of_time_is_answered_from_the_record_until_a_review(stage):

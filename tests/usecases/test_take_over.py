@@ -12,7 +12,6 @@ from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
 from chalicelib.usecases import produce
-from chalicelib.usecases.entry import Code
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
 
@@ -28,7 +27,7 @@ SHARING = Pipeline(
 @pytest.fixture
 def sharing(stage):
     """The stage under a pipeline that shares keys, with two originals of one base name."""
-    stage = replace(stage, halftone=replace(stage.halftone, pipeline=SHARING, code=Code("sharing", 1)))
+    stage = replace(stage, halftone=replace(stage.halftone, pipeline=SHARING, digest="sharing"))
     stage.upload(FIRST, picture(40, 30))
     stage.upload(SECOND, picture(40, 60))
     return stage
