@@ -11,7 +11,7 @@ from tests.histories.guards import GUARDS
 SEEDS = {
     "margin": 314,
     "note": 46,
-    "note to our own delivery": -1,
+    "note to our own delivery": 2957,
     "epoch": 72,
     "waiting for another pipeline": 113,
     "redo": 4,
