@@ -79,12 +79,12 @@ TABLE: tuple[Row, ...] = (
         Decision.COME_AGAIN,
     ),
     ("the lease is our own", lambda f: f.lease is Hold.OURS, Decision.REDO),
-    ("the lease has expired, its work unfinished", lambda f: f.lease is Hold.EXPIRED, Decision.REDO),
     (
         "our delivery settled it, and may have died before it told",
         lambda f: f.settled_here and not f.newer_change and f.cause not in ORDERS,
         Decision.ANNOUNCE,
     ),
+    ("the lease has expired, its work unfinished", lambda f: f.lease is Hold.EXPIRED, Decision.REDO),
     ("given up a moment ago", lambda f: f.lease is Hold.GIVEN_UP, Decision.COME_AGAIN),
     ("held; an order waits", lambda f: f.held and f.cause in ORDERS, Decision.COME_AGAIN),
     (

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from chalicelib.errors import EmptyObject, FileTooLarge
+from chalicelib.errors import EmptyObject, FileTooLarge, StorageUnavailable
 from chalicelib.imaging.render import render
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import RenderedVariant, Rendering
@@ -49,10 +49,14 @@ def produce(
 def store(placed: Sequence[Placed], image: Image, halftone: Halftone) -> tuple[Variant, ...]:
     """Write a pipeline's variants, side by side, and return them in their order.
 
-    When one fails, the others have ended too.
+    When one fails, the others have ended too; of several errors, one with something in flight is raised.
     """
     writes = [WRITERS.submit(_stored, rendered, place, image, halftone) for rendered, place in placed]
     wait(writes)
+    errors = [error for write in writes if (error := write.exception())]
+    for error in errors:
+        if isinstance(error, StorageUnavailable) and error.in_flight:
+            raise error
     return tuple(write.result() for write in writes)
 
 

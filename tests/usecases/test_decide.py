@@ -39,22 +39,23 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
         Decision.REDO,
         [given(CHANGE, SELF, newer_change=True), given(ORDER, SELF), given(SWEEP, SELF, settled_here=True)],
     ),
-    "the lease has expired, its work unfinished": (
-        Decision.REDO,
-        [
-            *(given(cause, OVER) for cause in Cause),
-            given(CHANGE, OVER, settled_here=True, takes_notes=False),
-            given(REVIEW, OVER, other_pipeline=True),
-            given(CHANGE, OVER, began_before=True),
-        ],
-    ),
     "our delivery settled it, and may have died before it told": (
         Decision.ANNOUNCE,
         [
             *(given(cause, settled_here=True, left_over=True) for cause in (CHANGE, REVIEW, SWEEP)),
             given(CHANGE, SAME, settled_here=True),
+            given(CHANGE, OVER, settled_here=True),
             given(CHANGE, OTHER, settled_here=True),
             given(REVIEW, GAVE_UP, settled_here=True),
+        ],
+    ),
+    "the lease has expired, its work unfinished": (
+        Decision.REDO,
+        [
+            *(given(cause, OVER) for cause in Cause),
+            given(CHANGE, OVER, settled_here=True, newer_change=True),
+            given(REVIEW, OVER, other_pipeline=True),
+            given(CHANGE, OVER, began_before=True),
         ],
     ),
     "given up a moment ago": (

@@ -14,15 +14,15 @@ RENDERED = RenderedVariant(spec=SPEC, data=b"", format=Format.PNG, content_type=
 
 
 class SlowStorage:
-    """Refuses `bad` at once, and takes its time for the others."""
+    """Refuses `bad`, gives no answer to `lost`, and takes its time for the others."""
 
     def __init__(self):
         self.written = []
 
     def put(self, place, _data, *, content_type):
         key = place[1]
-        if key == "bad":
-            raise StorageUnavailable("S3 did not take the variant")
+        if key in ("bad", "lost"):
+            raise StorageUnavailable("S3 did not take the variant", in_flight=key == "lost")
         time.sleep(0.05)
         self.written.append((key, content_type))
         return "etag"
@@ -39,3 +39,10 @@ def test_nothing_is_being_written_any_more_when_a_failure_is_known(stage):
     with pytest.raises(StorageUnavailable):
         store([(RENDERED, ("variants", key)) for key in ("bad", "good")], IMAGE, halftone)
     assert storage.written == [("good", "image/png")]
+
+
+def test_of_several_failures_the_one_counts_that_may_still_take_effect(stage):
+    halftone = replace(stage.halftone, storage=SlowStorage())
+    with pytest.raises(StorageUnavailable) as caught:
+        store([(RENDERED, ("variants", key)) for key in ("bad", "lost", "good")], IMAGE, halftone)
+    assert caught.value.in_flight
