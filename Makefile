@@ -21,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,8 @@ help: ## this list
 	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
 	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
-	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind"
+	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
+	@echo "                        mutants: how many more, at random (default: all)"
 	@echo "  ARGS='...'            fuzz, bench, load, chaos: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
@@ -47,7 +48,7 @@ logs: ## follow what the deployed functions log
 env: ## print shell exports for the local AWS; eval them
 	@$(CLOUD) env
 
-test-tools deploy-tools bench-tools:
+test-tools deploy-tools bench-tools mutants-tools:
 	@$(CLOUD) $@
 
 check: test-tools ## lint, format, types, import rules, CloudFormation
@@ -62,6 +63,9 @@ test: check ## check, then every test
 
 histories: test-tools ## play random histories against the core (N=10000 of each kind)
 	$(BIN)/python -m tests.histories $(N) $(ARGS)
+
+mutants: test-tools mutants-tools ## mutate the core, and see which mutants the tests let live (N=50 of them)
+	.local/venv-mutants/bin/python -m tests.mutants $(N)
 
 fuzz: test-tools ## feed damaged pictures to the imaging core
 	$(BIN)/python -m tests.imaging.fuzz $(ARGS)

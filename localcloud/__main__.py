@@ -98,6 +98,10 @@ def tools_to_bench(_: argparse.Namespace) -> None:
     venvs.ensure(venvs.BENCH, *venvs.BENCH_REQUIREMENTS)
 
 
+def tools_to_mutate(_: argparse.Namespace) -> None:
+    venvs.ensure(venvs.MUTANTS, venvs.MUTANTS_REQUIREMENTS)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "up": up,
     "down": down,
@@ -110,6 +114,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "deploy-tools": tools_to_deploy,
     "test-tools": tools_to_test,
     "bench-tools": tools_to_bench,
+    "mutants-tools": tools_to_mutate,
 }
 
 

@@ -14,10 +14,12 @@ from localcloud.home import LOCAL, ROOT, LocalCloudError
 APP = LOCAL / "venv"  # the app, Chalice, and with `make test` the tools
 CLOUD = LOCAL / "ministack"  # the local cloud and what Lambda's runtime brings, nothing of the app's
 BENCH = LOCAL / "venv-bench"  # the app's libraries and the engines they are compared with
+MUTANTS = LOCAL / "venv-mutants"  # the mutation tester, which runs none of our tests itself
 
 APP_REQUIREMENTS = ROOT / "requirements-deploy.txt"
 DEV_REQUIREMENTS = ROOT / "requirements-dev.txt"
 BENCH_REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "bench" / "requirements.txt")
+MUTANTS_REQUIREMENTS = ROOT / "tests" / "mutants" / "requirements.txt"
 CLOUD_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 TAIL = 15  # lines of pip's output that are shown when it fails
