@@ -102,7 +102,7 @@ def session(name: str) -> Iterator[WorkDB]:
 
 
 def skip_flags_of_dataclasses(database: WorkDB) -> None:
-    """Leave out `frozen`, `slots` and `kw_only`: they forbid code that nobody has written, and no test has to notice."""
+    """Leave out `frozen`, `slots` and `kw_only`: they guard against code that nobody has written."""
     flags = [
         item.job_id for item in database.pending_work_items if line_of(item.mutations[0]).startswith("@dataclass(")
     ]
@@ -190,6 +190,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # however it is stopped, the killers end with it
     try:
         main()
     except KeyboardInterrupt:
