@@ -78,7 +78,7 @@ class Order:
 
     def __init__(self, path: str) -> None:
         own = f"tests/usecases/test_{Path(path).name}"
-        self._first = (*FIRST, own, *SOME_HISTORIES, "tests/usecases")
+        self._first = (*FIRST, *SOME_HISTORIES, own, "tests/usecases")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=self._rank)
