@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import orders
+from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.storage import S3Storage
 from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, StorageUnavailable, TimeIsUp
 from chalicelib.model.completion import CompletionEvent
@@ -14,6 +15,7 @@ from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
 from chalicelib.usecases import produce
 from chalicelib.usecases.outcome import MOST_DEATHS
+from chalicelib.usecases.ports import Conflict
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, Stage, call, failing, over, picture
 
@@ -549,3 +551,20 @@ def test_what_is_reviewed_in_order_is_closed_to_code_that_was_deployed_before(st
     assert stage.tell(sequencer="", kind="review", by=review) is None
     assert stage.entry().epoch == 2**60
     assert stage.record("photo.jpg") == photo
+
+
+def test_a_save_whose_answer_is_lost_is_announced_although_somebody_came_since(stage, monkeypatch):
+    put = DynamoCatalogue.put
+
+    def answer_lost(catalogue, entry):
+        saved = put(catalogue, entry)
+        if entry.lease:
+            return saved
+        monkeypatch.setattr(DynamoCatalogue, "put", put)
+        stage.tell(sequencer="02")  # the same object once more: no news to whoever comes now
+        raise Conflict(stage.entry())
+
+    monkeypatch.setattr(DynamoCatalogue, "put", answer_lost)
+    stage.upload("photo.jpg", picture())
+    stage.tell()
+    assert [completion.event for completion in stage.completions()] == [CompletionEvent.READY]
