@@ -406,3 +406,17 @@ def test_orders_of_one_image_do_not_queue_up(stage, monkeypatch):
     monkeypatch.setattr(S3Storage, "put_instead", race)
     assert {"w10", "w20", "w30"} <= set(names(ordered(stage, width=10)))
     assert [completion.generation for completion in stage.completions()] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("photo")
+def test_the_slower_of_two_equal_orders_for_one_place_has_what_the_quicker_one_made(stage, monkeypatch):
+    put, quicker = S3Storage.put_instead, iter([{"width": 30, "dest_key": "card.jpg"}])
+
+    def race(*args, **more):
+        for same in quicker:
+            ordered(stage, **same)
+        return put(*args, **more)
+
+    monkeypatch.setattr(S3Storage, "put_instead", race)
+    record = ordered(stage, width=30, dest_key="card.jpg")
+    assert [variant.key for variant in record.variants].count("card.jpg") == 1
