@@ -3,7 +3,7 @@
 Every read is consistent, and every write replaces the item it was made from or none: its condition is the revision.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,11 +15,13 @@ from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import CatalogueUnavailable
 from chalicelib.model.record import Record
 from chalicelib.usecases.entry import Asked, Entry, Image
-from chalicelib.usecases.ports import Conflict
 
 INDEX = "unfinished"
 """The index of what the sweep has to look at: sparse, and by the first digit of the image id, so that many uploads at
 once do not meet in one partition."""
+
+
+DIGITS = "0123456789abcdef"
 
 
 class DynamoCatalogue:
@@ -35,7 +37,18 @@ class DynamoCatalogue:
             )
         return _entry(response["Item"]) if "Item" in response else None
 
+    def change(self, entry: Entry, transition: Callable[[Entry], Entry]) -> Entry:
+        while (wanted := transition(entry)) is not entry:
+            entry = self.put(wanted)
+            if entry == replace(wanted, revision=wanted.revision + 1):
+                break
+        return entry
+
     def put(self, entry: Entry) -> Entry:
+        """Write an entry over the one it was made from, and return what stands there then.
+
+        That is the entry at its next revision, or what somebody else wrote since it was read.
+        """
         written = replace(entry, revision=entry.revision + 1)
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(image_id)"}
         if entry.revision:
@@ -43,25 +56,28 @@ class DynamoCatalogue:
                 "ConditionExpression": "revision = :revision",
                 "ExpressionAttributeValues": {":revision": {"N": str(entry.revision)}},
             }
-        try:
-            with raising(CatalogueUnavailable, "DynamoDB did not take the record"):
+        with raising(CatalogueUnavailable, "DynamoDB did not take the record"):
+            try:
                 client("dynamodb").put_item(
                     TableName=self._table,
                     Item=_item(written),
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,
                 )
-        except CatalogueUnavailable as error:
-            cause = error.__cause__
-            if not isinstance(cause, ClientError) or error_code(cause) != "ConditionalCheckFailedException":
-                raise
-            stands = self._standing(entry, cause)
-            if stands != written:  # else botocore wrote it twice, because the first answer was lost
-                raise Conflict(stands) from None
-        return written
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                item: Mapping[str, Any] | None = error.response.get("Item")  # type: ignore[assignment]
+                stands = _entry(item) if item else self.get(written.record.image_id)
+            else:
+                return written
+        if stands is None:
+            raise CatalogueUnavailable("DynamoDB contradicts itself")
+        return stands
 
     def unfinished(self, before: int) -> Iterator[Image]:
-        for digit in "0123456789abcdef":
+        first = before // 60 % len(DIGITS)  # another one each time, so that a backlog does not starve the last ones
+        for digit in DIGITS[first:] + DIGITS[:first]:
             pages = (
                 client("dynamodb")
                 .get_paginator("query")
@@ -76,13 +92,6 @@ class DynamoCatalogue:
                 for page in pages:
                     yield from (Image(item["bucket"]["S"], item["key"]["S"]) for item in page["Items"])
 
-    def _standing(self, entry: Entry, cause: ClientError) -> Entry:
-        item: Mapping[str, Any] | None = cause.response.get("Item")  # type: ignore[assignment]
-        stands = _entry(item) if item else self.get(entry.record.image_id)
-        if stands is None:
-            raise CatalogueUnavailable("DynamoDB contradicts itself") from cause
-        return stands
-
 
 def _item(entry: Entry) -> dict[str, Any]:
     """Write an entry as an item; what has its default is left out, but for the record's own fields."""
@@ -92,7 +101,7 @@ def _item(entry: Entry) -> dict[str, Any]:
     if entry.lease:
         attributes["settled_status"] = document["record"]["status"]
     if entry.due is not None:
-        attributes["unfinished"] = entry.record.image_id[0]
+        attributes |= {"unfinished": entry.record.image_id[0], "due": entry.due}
     document["ad_hoc"] = msgspec.json.encode(document["ad_hoc"]).decode() if document["ad_hoc"] else None
     attributes |= {name: value for name, value in document.items() if name != "record" and value}
     return {name: _typed(value) for name, value in attributes.items()}

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from chalicelib.errors import DeadlineExceeded, ImageBusy, InvalidRequest, TimeIsUp
+from chalicelib.errors import DeadlineExceeded, ImageBusy, InvalidRequest
 from chalicelib.model.order import AdHoc
 from chalicelib.model.record import Failure, Record, Variant
-from chalicelib.usecases.announce import announce, mark_announced
+from chalicelib.usecases.announce import announce_owed
 from chalicelib.usecases.entry import Asked, Entry, Image, locations
-from chalicelib.usecases.ports import Call, Conflict, Halftone, Overtaken, StoredObject, Taken, now
+from chalicelib.usecases.ports import Call, Halftone, Overtaken, StoredObject, Taken, now
 from chalicelib.usecases.produce import Placed, produce, stored_variant
-from chalicelib.usecases.transitions import extended, named, unnamed
+from chalicelib.usecases.transitions import extended, with_place, without_place
 
 MOST_POSSIBLE = 100
 """Places that orders of one image may be writing to: its entry has to fit in a DynamoDB item."""
@@ -31,21 +31,18 @@ def add(order: AdHoc, entry: Entry, original: StoredObject, image: Image, halfto
     asked = Asked(order=order, at=int(now().timestamp()))
     try:
         _, [(rendered, place)] = produce(original, image, [order], halftone, call)
-    except TimeIsUp:
-        if time.perf_counter() - started < call.fair_seconds:
-            raise
-        late = DeadlineExceeded("the variant takes longer than a function may run")
+    except DeadlineExceeded as late:
         asked = replace(asked, error=Failure(code=late.code, message=str(late)))
-        _put(lambda stands: extended(stands, asked, None, call.attempt, owed=stands.owed), entry, halftone)
-        raise late from None
+        _change(entry, lambda stands: extended(stands, asked, None, call.attempt, owed=stands.owed), halftone)
+        raise
     chosen = order.dest_key is not None
 
-    def with_place(stands: Entry) -> Entry:
+    def named(stands: Entry) -> Entry:
         if len(stands.possible_locations) >= MOST_POSSIBLE:
             raise ImageBusy("too many variants of this image are being made at once")
-        return named(stands, call.attempt, place, shared=chosen)
+        return with_place(stands, call.attempt, place, shared=chosen)
 
-    entry = _put(with_place, entry, halftone)
+    entry = _change(entry, named, halftone)
     variant = _stored((rendered, place), entry, image, halftone, call, chosen=chosen)
 
     def with_variant(stands: Entry) -> Entry:
@@ -58,21 +55,20 @@ def add(order: AdHoc, entry: Entry, original: StoredObject, image: Image, halfto
         )
         return replace(done, record=record)
 
-    entry = _put(with_variant, entry, halftone)
-    announce(entry.record, halftone, call.callback_url)
-    mark_announced(entry, entry.record.generation, halftone)
+    entry = _change(entry, with_variant, halftone)
+    announce_owed(entry, halftone, call.callback_url)
     return entry.record
 
 
-def _put(change: Callable[[Entry], Entry], entry: Entry, halftone: Halftone) -> Entry:
+def _change(entry: Entry, transition: Callable[[Entry], Entry], halftone: Halftone) -> Entry:
     """Change an entry, whoever else adds to it at that moment; raises Overtaken when somebody claimed the image."""
-    claims = entry.claims
-    while entry.claims == claims:
-        try:
-            return halftone.catalogue.put(change(entry))
-        except Conflict as conflict:
-            entry = conflict.entry
-    raise Overtaken
+
+    def unless_claimed(stands: Entry) -> Entry:
+        if stands.claims != entry.claims:
+            raise Overtaken
+        return transition(stands)
+
+    return halftone.catalogue.change(entry, unless_claimed)
 
 
 def _stored(placed: Placed, entry: Entry, image: Image, halftone: Halftone, call: Call, *, chosen: bool) -> Variant:
@@ -109,7 +105,7 @@ def _clear(placed: Placed, owner: str | None, claims: int, image: Image, halfton
     if owner == image.id and not listed and all(one.is_over(moment) for one in others):
         halftone.storage.remove([place])
         return
-    _put(lambda stands: unnamed(stands, call.attempt, place), entry, halftone)
+    _change(entry, lambda stands: without_place(stands, call.attempt, place), halftone)
     if listed and entry.asked(rendered.spec.name):
         raise Overtaken  # another order for the very same was quicker
     if owner == image.id and not listed:

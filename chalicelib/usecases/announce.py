@@ -5,7 +5,7 @@ from chalicelib.model.completion import Announcement, Completion, CompletionEven
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.entry import Entry
-from chalicelib.usecases.ports import Conflict, Halftone, now
+from chalicelib.usecases.ports import Halftone, now
 from chalicelib.usecases.transitions import announced
 
 _EVENTS = {
@@ -41,14 +41,10 @@ def announce(record: Record, halftone: Halftone, callback_url: str | None = None
     halftone.completions.publish(Announcement(completion=completion, callback_url=callback_url))
 
 
-def mark_announced(entry: Entry, generation: int, halftone: Halftone) -> Entry:
-    """Put down that this generation was announced, unless it is a later one that is owed by now."""
-    while entry.owed and entry.record.generation == generation:
-        try:
-            return halftone.catalogue.put(announced(entry))
-        except Conflict as conflict:
-            entry = conflict.entry
-    return entry
+def announce_owed(entry: Entry, halftone: Halftone, callback_url: str | None = None) -> Entry:
+    """Publish the completion of an entry's record, and put down that this is done where it was owed."""
+    announce(entry.record, halftone, callback_url)
+    return halftone.catalogue.change(entry, lambda stands: announced(stands, entry.record.generation))
 
 
 def announce_refusal(order: ResizeOrder, failure: Failure, halftone: Halftone) -> None:

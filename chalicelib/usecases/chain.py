@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Record
-from chalicelib.usecases.claim import Claim, Reason, claim, giving_up
+from chalicelib.usecases.claim import Reason, claim, giving_up
 from chalicelib.usecases.decide import Cause
-from chalicelib.usecases.entry import Attempt, Image, Written
-from chalicelib.usecases.ports import Call, Conflict, Halftone
+from chalicelib.usecases.entry import Attempt, Image, Outcome
+from chalicelib.usecases.ports import Call, Halftone
 from chalicelib.usecases.reconcile import write
 from chalicelib.usecases.resize import check, refuse_variant
 from chalicelib.usecases.transitions import settled
@@ -22,7 +22,7 @@ class Step:
     """What the first step hands to the second: who holds the lease, and what was written."""
 
     attempt: Attempt
-    written: Written
+    outcome: Outcome
 
 
 def resize_step(order: ResizeOrder, halftone: Halftone, call: Call) -> Step:
@@ -37,22 +37,16 @@ def resize_step(order: ResizeOrder, halftone: Halftone, call: Call) -> Step:
     with halftone.storage.open(image.bucket, image.key) as original:
         refuse_variant(original, image)
         reason = Reason(cause=Cause.ORDER, etag=original.etag)
-    held = claim(image, reason, halftone, call, seen=entry, takes_notes=False)
+    held = claim(image, reason, halftone, call, seen=entry, chain=True)
     assert held, "an order either claims or raises ImageBusy"
     with giving_up(held, halftone, call):
-        written = write(Claim(held.entry, redo=True), image, Cause.ORDER, halftone, call)
-    return Step(attempt=call.attempt, written=written)
+        return Step(attempt=call.attempt, outcome=write(held, image, Cause.ORDER, halftone, call))
 
 
 def store_step(step: Step, halftone: Halftone) -> Record | None:
     """Save what resize_step() wrote, and return the record to notify of; None where somebody else took over."""
-    record = step.written.record
+    record = step.outcome.record
     entry = halftone.catalogue.get(record.image_id)
-    while entry and entry.held_by(step.attempt):
-        try:
-            halftone.catalogue.put(settled(entry, step.written, step.attempt, owed=0))
-        except Conflict as conflict:
-            entry = conflict.entry
-        else:
-            return record
+    if entry:
+        entry = halftone.catalogue.change(entry, lambda stands: settled(stands, step.outcome, step.attempt))
     return record if entry and entry.record == record else None

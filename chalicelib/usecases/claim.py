@@ -10,7 +10,7 @@ from chalicelib.usecases.announce import announce
 from chalicelib.usecases.decide import Cause, Decision, decide, facts
 from chalicelib.usecases.entry import Entry, Image, Lease, Possible
 from chalicelib.usecases.locations import possible_locations
-from chalicelib.usecases.ports import Call, Conflict, Halftone, now
+from chalicelib.usecases.ports import Call, Halftone, now
 from chalicelib.usecases.transitions import claimed, given_up, noted
 
 
@@ -24,53 +24,56 @@ class Reason:
     version_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An image that this call holds the lease of. With `redo`, what is in the buckets is in doubt."""
-
-    entry: Entry
-    redo: bool
-
-
 def claim(
-    image: Image, reason: Reason, halftone: Halftone, call: Call, *, seen: Entry | None = None, takes_notes: bool = True
-) -> Claim | None:
-    """Take the lease of an image, or do what the table of decisions says instead and return None.
+    image: Image, reason: Reason, halftone: Halftone, call: Call, *, seen: Entry | None = None, chain: bool = False
+) -> Entry | None:
+    """Take the lease of an image and return its entry, or do what the table of decisions says instead and return None.
 
     `seen` is its entry as it was read last. A change that nobody has seen is claimed without a look at the catalogue
-    first: most are of new images. Raises ImageBusy where a retry has to do it.
+    first: most are of new images. The `chain` makes everything anew, and takes no notes. Raises ImageBusy where a retry
+    has to do it.
     """
-    entry = seen or Entry(record=_unknown(image, halftone))
-    while True:
-        moment = now().timestamp()
-        known = facts(entry, reason.cause, call.attempt, halftone.digest, moment=moment, sequencer=reason.sequencer)
-        decision = decide(known)
-        if decision is Decision.CHECK and not _agrees(entry, reason, halftone):
-            decision = Decision.REDO
-        try:
-            match decision:
-                case Decision.CLAIM | Decision.REDO:
-                    taken = claimed(
-                        entry,
-                        _lease(halftone, call, takes_notes=takes_notes),
-                        possible_locations=_possible(image, halftone, call),
-                        epoch=call.attempt.began,
-                        sequencer=reason.sequencer,
-                        etag=reason.etag,
-                    )
-                    return Claim(halftone.catalogue.put(taken), redo=decision is Decision.REDO)
-                case Decision.NOTE:
-                    halftone.catalogue.put(noted(entry, reason.sequencer))
-                case Decision.ANNOUNCE:
-                    announce(entry.record, halftone)
-                case Decision.CHECK if entry.epoch < call.attempt.began:
-                    halftone.catalogue.put(replace(entry, epoch=call.attempt.began))  # older code comes too late now
-                case Decision.COME_AGAIN:
-                    raise ImageBusy(f"somebody else is at work on {image.key}")
-        except Conflict as conflict:
-            entry = conflict.entry
-        else:
-            return None
+    known = seen or Entry(record=_unknown(image, halftone))
+    entry = halftone.catalogue.change(
+        known, lambda stands: _decided(stands, image, reason, halftone, call, chain=chain)
+    )
+    return entry if entry.held_by(call.attempt) else None
+
+
+def _decided(entry: Entry, image: Image, reason: Reason, halftone: Halftone, call: Call, *, chain: bool) -> Entry:
+    attempt = call.attempt
+    moment = now().timestamp()
+    decision = decide(facts(entry, reason.cause, attempt, halftone.digest, moment=moment, sequencer=reason.sequencer))
+    if decision is Decision.CHECK and not _agrees(entry, reason, halftone):
+        decision = Decision.REDO
+    match decision:
+        case Decision.CLAIM | Decision.REDO:
+            lease = Lease(
+                delivery=attempt.delivery,
+                nonce=attempt.nonce,
+                until=attempt.until,
+                digest=halftone.digest,
+                redo=chain or decision is Decision.REDO,
+                takes_notes=not chain,
+            )
+            places = sorted(possible_locations(image, halftone))
+            return claimed(
+                entry,
+                lease,
+                [Possible(*place, attempt.nonce, attempt.until, halftone.pipeline.shared_keys) for place in places],
+                epoch=attempt.began,
+                sequencer=reason.sequencer,
+                etag=reason.etag,
+            )
+        case Decision.NOTE:
+            return noted(entry, reason.sequencer)
+        case Decision.CHECK if entry.epoch < attempt.began:
+            return replace(entry, epoch=attempt.began)  # older code comes too late now
+        case Decision.ANNOUNCE:
+            announce(entry.record, halftone)
+        case Decision.COME_AGAIN:
+            raise ImageBusy(f"somebody else is at work on {image.key}")
+    return entry
 
 
 def _agrees(entry: Entry, reason: Reason, halftone: Halftone) -> bool:
@@ -88,7 +91,7 @@ def is_in_place(entry: Entry, name: str, halftone: Halftone) -> bool:
 
 
 @contextmanager
-def giving_up(held: Claim, halftone: Halftone, call: Call) -> Iterator[None]:
+def giving_up(entry: Entry, halftone: Halftone, call: Call) -> Iterator[None]:
     """Give the lease up when the work in it fails for the moment, so that a retry need not wait for the deadline.
 
     After any other error the lease stays: that attempt counts as one that died.
@@ -97,35 +100,10 @@ def giving_up(held: Claim, halftone: Halftone, call: Call) -> Iterator[None]:
         yield
     except TransientError as error:
         in_flight = isinstance(error, StorageUnavailable) and error.in_flight
-        with suppress(CatalogueUnavailable):
-            _give_up(held.entry, halftone, call, in_flight=in_flight)
-        raise
-
-
-def _give_up(entry: Entry, halftone: Halftone, call: Call, *, in_flight: bool) -> None:
-    while entry.held_by(call.attempt):
         moment = int(now().timestamp())
-        try:
-            halftone.catalogue.put(given_up(entry, call.attempt, moment, in_flight=in_flight))
-        except Conflict as conflict:
-            entry = conflict.entry
-        else:
-            return
-
-
-def _lease(halftone: Halftone, call: Call, *, takes_notes: bool) -> Lease:
-    return Lease(
-        delivery=call.attempt.delivery,
-        nonce=call.attempt.nonce,
-        until=call.attempt.until,
-        digest=halftone.digest,
-        takes_notes=takes_notes,
-    )
-
-
-def _possible(image: Image, halftone: Halftone, call: Call) -> Iterator[Possible]:
-    for place in sorted(possible_locations(image, halftone)):
-        yield Possible(*place, call.attempt.nonce, call.attempt.until, halftone.pipeline.shared_keys)
+        with suppress(CatalogueUnavailable):
+            halftone.catalogue.change(entry, lambda stands: given_up(stands, call.attempt, moment, in_flight=in_flight))
+        raise
 
 
 def _unknown(image: Image, halftone: Halftone) -> Record:

@@ -60,7 +60,7 @@ class Facts:
     newer_change: bool = False  # than any that was claimed or noted
     takes_notes: bool = True
     settled_here: bool = False  # by this delivery
-    left_over: bool = False  # something is left to be done, and it is time
+    due: bool = False  # something is left to be done, and it is time
     retry_pays: bool = False  # it failed for a reason that may have passed
 
     @property
@@ -104,7 +104,7 @@ TABLE: tuple[Row, ...] = (
     ),
     ("a newer change", lambda f: f.newer_change, Decision.CLAIM),
     ("an old change, or one that was dealt with", lambda f: f.cause is Cause.CHANGE, Decision.LEAVE),
-    ("something is left to be done", lambda f: f.left_over, Decision.CLAIM),
+    ("something is left to be done", lambda f: f.due, Decision.CLAIM),
     ("the sweep's index lags behind", lambda f: f.cause is Cause.SWEEP, Decision.LEAVE),
     ("another pipeline's variants", lambda f: f.other_pipeline, Decision.CLAIM),
     ("it failed for a reason that may have passed", lambda f: f.retry_pays, Decision.REDO),
@@ -131,7 +131,7 @@ def facts(entry: Entry, cause: Cause, attempt: Attempt, digest: str, *, moment: 
         newer_change=sequencer > entry.sequencer,
         takes_notes=lease is None or lease.takes_notes,
         settled_here=entry.settled_by == attempt.delivery,
-        left_over=entry.due is not None and entry.due <= moment,
+        due=entry.due is not None and entry.due <= moment,
         retry_pays=error is not None and error.code in RETRY_PAYS,
     )
 

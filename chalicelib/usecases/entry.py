@@ -17,6 +17,9 @@ Location = tuple[str, str]
 MARGIN = 60
 """Seconds within which what was sent takes effect or never will, and by which clocks differ at most."""
 
+LONGEST_PAUSE = 12
+"""Doublings of MARGIN between two sweeps of an image that fails each time: almost three days."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -49,14 +52,15 @@ class Attempt:
 class Lease:
     """Who alone may write the pipeline's variants, and until when (Unix seconds).
 
-    `takes_notes`: the holder looks again when a newer change was noted. `given_up`: its work is unfinished, and what it
-    sent until then may still take effect.
+    `redo`: what is in the buckets is in doubt. `takes_notes`: the holder looks again when a newer change was noted.
+    `given_up`: its work is unfinished, and what it sent until then may still take effect.
     """
 
     delivery: str
     nonce: str
     until: int
     digest: str
+    redo: bool = False
     takes_notes: bool = True
     given_up: bool = False
 
@@ -110,7 +114,7 @@ class Entry:
     `settled_by` is the delivery that settled it, or added to it, last. `owed` is 0, or the deadline (Unix seconds) of
     who has still to announce it. `replaced_by` is the image that wrote its variants over this one's. `attempted` is the
     ETag that a claim was last made for, and `deaths` counts the attempts that died on it; `failures` counts those that
-    gave up since the image was settled. `due` is when the sweep has to look at it, in Unix seconds; None is never.
+    gave up since the image was settled.
     """
 
     record: Record
@@ -128,12 +132,28 @@ class Entry:
     attempted: str | None = None
     deaths: int = 0
     failures: int = 0
-    due: int | None = None
+
+    @property
+    def due(self) -> int | None:
+        """When the sweep has to look at it, in Unix seconds: the first is over who might write, finish or announce.
+
+        None is never. While somebody has the lease, it is his turn to finish; each failure doubles the pause.
+        """
+        if self.lease:
+            pause = 2 ** min(self.failures, LONGEST_PAUSE) if self.lease.given_up else 1
+            return self.lease.until + MARGIN * pause
+        ends = [place.until for place in self.possible_locations] + ([self.owed] if self.owed else [])
+        return min(ends) + MARGIN if ends else None
 
     @property
     def shown(self) -> Record:
         """The record as outsiders see it: it is being processed while somebody holds the lease."""
         return replace(self.record, status=Status.PROCESSING, error=None) if self.lease else self.record
+
+    @property
+    def redo(self) -> bool:
+        """Whether the holder has to make everything anew."""
+        return self.lease is not None and self.lease.redo
 
     def held_by(self, attempt: Attempt) -> bool:
         """Tell whether the lease is this attempt's."""
@@ -149,18 +169,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What an image came to, with its variants in their places and all others gone.
+class Outcome:
+    """What an image comes to; the record stays the very same where it says so already.
 
-    `changed` is false where the record said so already. `digest` is of the pipeline that made it so, `ad_hoc` are the
-    ad hoc variants that stay. The removal of the others began at `moment` (Unix seconds).
+    `digest` is of the pipeline that it was made by, `ad_hoc` are the ad hoc variants that stay.
     """
 
     record: Record
     digest: str
-    ad_hoc: tuple[Asked, ...]
-    changed: bool
-    moment: float
+    ad_hoc: tuple[Asked, ...] = ()
 
 
 def comparable(sequencer: str) -> str:

@@ -1,27 +1,18 @@
 """What an original comes to: its record, and the variants to write. Nothing is written here."""
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from chalicelib.errors import (
-    DeadlineExceeded,
-    NotAnOriginal,
-    NotFound,
-    PermanentError,
-    Replaced,
-    ResourcesExceeded,
-    TimeIsUp,
-)
+from chalicelib.errors import NotAnOriginal, NotFound, PermanentError, Replaced, ResourcesExceeded
 from chalicelib.model.order import AdHoc
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.pipelines.instructions import instructed
 from chalicelib.pipelines.keys import is_original
-from chalicelib.usecases.claim import Claim, is_in_place
+from chalicelib.usecases.claim import is_in_place
 from chalicelib.usecases.decide import Cause
-from chalicelib.usecases.entry import Asked, Entry, Image
+from chalicelib.usecases.entry import Asked, Entry, Image, Outcome
 from chalicelib.usecases.locations import is_of_pipeline
 from chalicelib.usecases.ports import Call, Halftone, StoredObject
 from chalicelib.usecases.produce import Placed, produce
@@ -38,20 +29,6 @@ MOST_DEATHS = 3
 """Attempts that may die on one version before it is given up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What an object comes to: the record but for its variants, those to write, and the ad hoc ones that stay.
-
-    `changed` is false where the record says so already. `digest` is of the pipeline that it was made by.
-    """
-
-    record: Record
-    digest: str
-    placed: Sequence[Placed] = ()
-    ad_hoc: tuple[Asked, ...] = ()
-    changed: bool = True
-
-
 @contextmanager
 def opened(image: Image, halftone: Halftone) -> Iterator[StoredObject | None]:
     """Open the original, or hand out None where there is none."""
@@ -64,15 +41,18 @@ def opened(image: Image, halftone: Halftone) -> Iterator[StoredObject | None]:
 
 
 def outcome(
-    original: StoredObject | None, image: Image, held: Claim, cause: Cause, halftone: Halftone, call: Call
-) -> Outcome:
-    """Say what the object comes to; nothing is written yet. Raises TransientError."""
-    entry, digest, started = held.entry, halftone.digest, time.perf_counter()
-    as_it_is = Outcome(record=entry.record, digest=digest, ad_hoc=entry.ad_hoc, changed=False)
-    if not held.redo and describes(entry, original, cause, halftone):
-        return as_it_is
+    original: StoredObject | None, image: Image, entry: Entry, cause: Cause, halftone: Halftone, call: Call
+) -> tuple[Outcome, Sequence[Placed]]:
+    """Say what the object comes to, and which variants are to be written; nothing is yet. Raises TransientError.
+
+    The record names only those variants that stay.
+    """
+    as_it_is = Outcome(record=entry.record, digest=halftone.digest, ad_hoc=entry.ad_hoc)
+    if not entry.redo and describes(entry, original, cause, halftone):
+        return as_it_is, ()
     record = replace(
         entry.record,
+        status=Status.DELETED,
         etag=original.etag if original else None,
         version_id=original.version_id if original else None,
         pipeline=halftone.pipeline.name,
@@ -83,7 +63,7 @@ def outcome(
         error=None,
     )
     if original is None:
-        return Outcome(record=replace(record, status=Status.DELETED), digest=digest)
+        return Outcome(record=record, digest=halftone.digest), ()
     try:
         _check(original, image, entry, cause, halftone)
         wanted = [AdHoc(spec=spec) for spec in instructed(halftone.pipeline, original.metadata)]
@@ -91,23 +71,22 @@ def outcome(
     except PermanentError as error:
         if isinstance(error, NotFound) and entry.record.status is Status.READY and is_of(entry.record, original):
             log.warning("Left as it is: %s", error, extra={"image_id": image.id})
-            return replace(as_it_is, digest=entry.digest)
-        failed = _failed(record, error)
-        return as_it_is if _same(failed, entry.record) else Outcome(record=failed, digest=digest)
-    except TimeIsUp:
-        if time.perf_counter() - started < call.fair_seconds:
-            raise
-        return Outcome(
-            record=_failed(record, DeadlineExceeded("it takes longer than a function may run")), digest=digest
-        )
+            return replace(as_it_is, digest=entry.digest), ()
+        extra = {"image_id": image.id, "code": error.code}
+        log.warning("The original cannot be processed", extra=extra, exc_info=error)
+        failure = Failure(code=error.code, message=str(error))
+        return Outcome(record=replace(record, status=Status.FAILED, error=failure), digest=halftone.digest), ()
+    ad_hoc = _staying(original, entry, halftone)
+    variants = (entry.variant(asked.order.spec.name) for asked in ad_hoc)
     record = replace(
         record,
         status=Status.READY,
         original=rendering.original,
         placeholder=rendering.placeholder,
         perceptual_hash=rendering.perceptual_hash,
+        variants=tuple(variant for variant in variants if variant),
     )
-    return Outcome(record=record, digest=digest, placed=placed, ad_hoc=_staying(original, held, halftone))
+    return Outcome(record=record, digest=halftone.digest, ad_hoc=ad_hoc), placed
 
 
 def _check(original: StoredObject, image: Image, entry: Entry, cause: Cause, halftone: Halftone) -> None:
@@ -124,33 +103,22 @@ def _check(original: StoredObject, image: Image, entry: Entry, cause: Cause, hal
         raise ResourcesExceeded(f"{entry.deaths} functions in a row died on it")
 
 
-def _staying(original: StoredObject, held: Claim, halftone: Halftone) -> tuple[Asked, ...]:
+def _staying(original: StoredObject, entry: Entry, halftone: Halftone) -> tuple[Asked, ...]:
     """Return the ad hoc variants that are of this very version, and not in the pipeline's way."""
-    if held.entry.record.etag != original.etag:
+    if entry.record.etag != original.etag:
         return ()
-    return tuple(asked for asked in held.entry.ad_hoc if _stays(asked, held, halftone))
+    return tuple(asked for asked in entry.ad_hoc if _stays(asked, entry, halftone))
 
 
-def _stays(asked: Asked, held: Claim, halftone: Halftone) -> bool:
+def _stays(asked: Asked, entry: Entry, halftone: Halftone) -> bool:
     name = asked.order.spec.name
     if name in {spec.name for spec in halftone.pipeline.variants}:
         return False
-    variant = held.entry.variant(name)
+    variant = entry.variant(name)
     if variant is None:  # what took too long may not, under other limits
-        return asked.error is not None and held.entry.digest == halftone.digest and not held.redo
+        return asked.error is not None and entry.digest == halftone.digest and not entry.redo
     of_pipeline = is_of_pipeline((variant.bucket, variant.key), halftone)
-    return not of_pipeline and (not held.redo or is_in_place(held.entry, name, halftone))
-
-
-def _failed(record: Record, error: PermanentError) -> Record:
-    extra = {"image_id": record.image_id, "code": error.code}
-    log.warning("The original cannot be processed", extra=extra, exc_info=error)
-    return replace(record, status=Status.FAILED, error=Failure(code=error.code, message=str(error)))
-
-
-def _same(failed: Record, known: Record) -> bool:
-    """Tell whether an original failed as it did before, which is no news."""
-    return (failed.etag, failed.version_id, failed.error) == (known.etag, known.version_id, known.error)
+    return not of_pipeline and (not entry.redo or is_in_place(entry, name, halftone))
 
 
 def describes(entry: Entry, original: StoredObject | None, cause: Cause, halftone: Halftone) -> bool:

@@ -57,14 +57,6 @@ class Taken(Exception):
     """There is an object already where one was to be written, or another than expected."""
 
 
-class Conflict(Exception):
-    """An entry was written by somebody else since it was read; `entry` is what stands there now."""
-
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(f"image {entry.record.image_id} is at revision {entry.revision}")
-        self.entry = entry
-
-
 class Overtaken(Exception):
     """Somebody else claimed the image in between, and writes everything after us: nothing is owed."""
 
@@ -106,8 +98,12 @@ class Catalogue(Protocol):
     def get(self, image_id: str) -> Entry | None:
         """Read an entry as it was last written."""
 
-    def put(self, entry: Entry) -> Entry:
-        """Write an entry over the one it was made from, and return it at its new revision; raises Conflict."""
+    def change(self, entry: Entry, transition: Callable[[Entry], Entry]) -> Entry:
+        """Write what the transition makes of an entry, and return what stands there then.
+
+        Where somebody else wrote since the entry was read, the transition is made on what they left. Nothing is written
+        where it returns the very entry it was given.
+        """
 
     def unfinished(self, before: int) -> Iterator[Image]:
         """List the images that the sweep had to look at before then (Unix seconds)."""

@@ -10,13 +10,13 @@ import time
 from dataclasses import replace
 
 from chalicelib.model.record import Record
-from chalicelib.usecases.announce import announce, mark_announced
-from chalicelib.usecases.claim import Claim, Reason, claim, giving_up
+from chalicelib.usecases.announce import announce_owed
+from chalicelib.usecases.claim import Reason, claim, giving_up
 from chalicelib.usecases.decide import ORDERS, Cause
-from chalicelib.usecases.entry import Entry, Image, Written, locations
+from chalicelib.usecases.entry import Entry, Image, Outcome, locations
 from chalicelib.usecases.locations import possible_locations
 from chalicelib.usecases.outcome import is_news, is_of, opened, outcome
-from chalicelib.usecases.ports import Call, Conflict, Halftone, Overtaken, now
+from chalicelib.usecases.ports import Call, Halftone, now
 from chalicelib.usecases.produce import store
 from chalicelib.usecases.take_over import wait_for_replacer
 from chalicelib.usecases.transitions import settled, still_held
@@ -31,93 +31,67 @@ def reconcile(
 
     None where somebody else does, or did. Raises ImageBusy where a retry has to do it, and the other TransientErrors.
     """
-    held = claim(image, reason, halftone, call, seen=seen)
-    if held is None:
+    entry = claim(image, reason, halftone, call, seen=seen)
+    if entry is None:
         return None
     owed = call.attempt.until if reason.cause in ORDERS else 0
-    with giving_up(held, halftone, call):
+    with giving_up(entry, halftone, call):
         while True:
-            written = write(held, image, reason.cause, halftone, call)
-            try:
-                entry, again = _saved(held.entry, written, image, halftone, call, owed=owed)
-            except Overtaken:
+            result = write(entry, image, reason.cause, halftone, call)
+            saved = _saved(entry, result, image, halftone, call, owed=owed)
+            if saved.record != result.record:
                 log.info("Somebody else took over", extra={"image_id": image.id})
                 return None
-            entry = _announce_saved(entry, written, halftone, call)
-            if not again:
-                return written.record
-            held = Claim(entry, redo=False)
+            if saved.owed or result.record != entry.record:
+                saved = announce_owed(saved, halftone, call.callback_url)
+            if not saved.held_by(call.attempt):
+                return result.record
+            entry = saved
 
 
-def write(held: Claim, image: Image, cause: Cause, halftone: Halftone, call: Call) -> Written:
+def write(entry: Entry, image: Image, cause: Cause, halftone: Halftone, call: Call) -> Outcome:
     """Look at the object, write its variants and remove all others; only the record is left to be saved."""
     call.checkpoint()
     started = time.perf_counter()
+    wait_for_replacer(entry, halftone)
     with opened(image, halftone) as original:
-        result = outcome(original, image, held, cause, halftone, call)
-    record = result.record
-    wait_for_replacer(held.entry, halftone)
-    if result.changed:
-        made = store(result.placed, image, halftone)
-        staying = (held.entry.variant(asked.order.spec.name) for asked in result.ad_hoc)
+        result, placed = outcome(original, image, entry, cause, halftone, call)
+    if placed or result.record != entry.record:
         record = replace(
-            record,
-            variants=(*made, *(one for one in staying if one and not locations([one]) & locations(made))),
-            generation=record.generation + is_news(record),
+            result.record,
+            variants=(*store(placed, image, halftone), *result.record.variants),
+            generation=result.record.generation + is_news(result.record),
             updated_at=now(),
             processing_ms=round(1000 * (time.perf_counter() - started)),
         )
-    moment = now().timestamp()
-    _remove_others(record, held, image, halftone, call)
-    listed = {variant.name for variant in record.variants}
-    return Written(
-        record=record,
-        digest=result.digest,
-        ad_hoc=tuple(asked for asked in result.ad_hoc if asked.error or asked.order.spec.name in listed),
-        changed=result.changed,
-        moment=moment,
-    )
+        result = replace(result, record=record)
+    _remove_others(result.record, entry, image, halftone, call)
+    return result
 
 
-def _saved(
-    entry: Entry, written: Written, image: Image, halftone: Halftone, call: Call, *, owed: int
-) -> tuple[Entry, bool]:
-    """Save, and tell whether to go again, because a note came and the object is another one by now.
+def _saved(held: Entry, result: Outcome, image: Image, halftone: Halftone, call: Call, *, owed: int) -> Entry:
+    """Save the result; the lease stays if a note came meanwhile and the object is another one by now."""
 
-    Raises Overtaken.
-    """
-    wanted, again = settled(entry, written, call.attempt, owed=owed), False
-    while True:
-        try:
-            return halftone.catalogue.put(wanted), again
-        except Conflict as conflict:
-            entry = conflict.entry
-        if not entry.held_by(call.attempt):
-            if written.changed and entry.record == written.record:
-                return entry, False  # it was saved: the answer was lost, and somebody came since
-            raise Overtaken
-        wanted = settled(entry, written, call.attempt, owed=owed)
+    def with_result(stands: Entry) -> Entry:
+        done = settled(stands, result, call.attempt, owed=owed)
+        if stands is held or not stands.held_by(call.attempt):
+            return done
         with opened(image, halftone) as latest:
-            again = not is_of(written.record, latest)
-            if again:
-                wanted = still_held(entry, wanted, latest.etag if latest else None)
+            if is_of(result.record, latest):
+                return done
+            return still_held(stands, done, latest.etag if latest else None)
+
+    return halftone.catalogue.change(held, with_result)
 
 
-def _announce_saved(entry: Entry, written: Written, halftone: Halftone, call: Call) -> Entry:
-    """Announce what was saved, if anybody has to hear of it, and put down that this is done where it was owed."""
-    if entry.owed or written.changed:
-        announce(written.record, halftone, call.callback_url)
-    return mark_announced(entry, written.record.generation, halftone)
-
-
-def _remove_others(record: Record, held: Claim, image: Image, halftone: Halftone, call: Call) -> None:
+def _remove_others(record: Record, entry: Entry, image: Image, halftone: Halftone, call: Call) -> None:
     """Remove whatever lies where this image's variants are or may be, and is not on the record.
 
     Where others may write too, it is removed only if it is this image's: what a dead holder has removed before may have
     been replaced since.
     """
-    own, entry = locations(record.variants), held.entry
-    unused = () if held.redo else possible_locations(image, halftone)  # this attempt knows what it wrote
+    own = locations(record.variants)
+    unused = () if entry.redo else possible_locations(image, halftone)  # this attempt knows what it wrote
     left = [
         place for place in entry.possible_locations if place.nonce != call.attempt.nonce or place.location not in unused
     ]

@@ -10,13 +10,14 @@ from chalicelib.model.record import Failure, Record
 from chalicelib.pipelines.fields import pick
 from chalicelib.pipelines.instructions import instructed
 from chalicelib.usecases import ad_hoc
-from chalicelib.usecases.announce import announce, mark_announced
+from chalicelib.usecases.announce import announce_owed
 from chalicelib.usecases.claim import Reason, is_in_place
 from chalicelib.usecases.decide import Cause
-from chalicelib.usecases.entry import Asked, Entry, Image
+from chalicelib.usecases.entry import Entry, Image
 from chalicelib.usecases.outcome import describes
-from chalicelib.usecases.ports import Call, Conflict, Halftone, Overtaken, StoredObject, now
+from chalicelib.usecases.ports import Call, Halftone, Overtaken, StoredObject, now
 from chalicelib.usecases.reconcile import reconcile
+from chalicelib.usecases.transitions import asked_again
 from chalicelib.webhooks import policy
 
 LOOKS = 50
@@ -48,8 +49,7 @@ def resize(order: ResizeOrder, halftone: Halftone, call: Call, *, tell: bool = F
             continue
         if record:
             if entry and record is entry.record and (_owes(entry, call) or (tell and record.generation != told)):
-                announce(record, halftone, call.callback_url)
-                mark_announced(entry, record.generation, halftone)
+                announce_owed(entry, halftone, call.callback_url)
             return record
         done = _brought_in_line(image, reason, entry, halftone, call)
         if done and done.generation > (entry.record.generation if entry else 0):
@@ -115,7 +115,9 @@ def _made(order: ResizeOrder, entry: Entry, original: StoredObject, halftone: Ha
     if asked and asked.error:
         raise _raised(asked.error)
     if asked and is_in_place(entry, name, halftone):
-        _ask_again(asked, entry, halftone)
+        moment = int(now().timestamp())
+        if asked.at + HOUR < moment:
+            halftone.catalogue.change(entry, lambda stands: asked_again(stands, name, moment))
         return entry.record
     return ad_hoc.add(order.ad_hoc, entry, original, Image(order.bucket, order.key), halftone, call)
 
@@ -123,15 +125,6 @@ def _made(order: ResizeOrder, entry: Entry, original: StoredObject, halftone: Ha
 def _owes(entry: Entry, call: Call) -> bool:
     """Tell whether an attempt before this one at the same delivery settled the image and did not announce it."""
     return entry.owed > 0 and entry.settled_by == call.attempt.delivery
-
-
-def _ask_again(asked: Asked, entry: Entry, halftone: Halftone) -> None:
-    """Put down that an ad hoc variant is still in use, once an hour: those that are not make room for others."""
-    moment = int(now().timestamp())
-    if asked.at + HOUR < moment:
-        used = tuple(replace(one, at=moment) if one == asked else one for one in entry.ad_hoc)
-        with suppress(Conflict):
-            halftone.catalogue.put(replace(entry, ad_hoc=used))
 
 
 def _raised(failure: Failure) -> Exception:

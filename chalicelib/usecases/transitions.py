@@ -1,32 +1,42 @@
 """What becomes of an entry, step by step. Pure.
 
-Every function returns the entry as it is to be written; `Catalogue.put` writes it only if nobody wrote in between.
+Every function returns the entry as it is to be written, for `Catalogue.change`: the very same where nothing is.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from chalicelib.model.record import Variant
-from chalicelib.usecases.entry import MARGIN, Asked, Attempt, Entry, Lease, Location, Possible, Written
-
-LONGEST_PAUSE = 12
-"""Doublings of MARGIN between two sweeps of an image that fails each time: almost three days."""
+from chalicelib.errors import ImageBusy, Replaced
+from chalicelib.model.record import Failure, Status, Variant
+from chalicelib.usecases.entry import (
+    MARGIN,
+    Asked,
+    Attempt,
+    Entry,
+    Image,
+    Lease,
+    Location,
+    Outcome,
+    Possible,
+    locations,
+)
 
 AD_HOC_BYTES = 100_000
 """What the ad hoc variants of one image may take of its item, as JSON. A DynamoDB item holds 400 KB."""
 
 
 def claimed(
-    entry: Entry, lease: Lease, *, possible_locations: Iterable[Possible], epoch: int, sequencer: str, etag: str | None
+    entry: Entry, lease: Lease, places: Iterable[Possible], *, epoch: int, sequencer: str, etag: str | None
 ) -> Entry:
     """Take the lease, and name every place that may be written to.
 
     `etag` is of the version to be made; None if it is unknown. Who takes over from another answers for its places.
     """
-    before, new = entry.lease, tuple(possible_locations)
+    before, new = entry.lease, tuple(places)
     mine = {one.location for one in new} if before else set()
     died = before is not None and not before.given_up and before.nonce != lease.nonce
     same = etag is None or etag == entry.attempted
@@ -39,7 +49,6 @@ def claimed(
         possible_locations=(*(one for one in entry.possible_locations if one.location not in mine), *new),
         attempted=entry.attempted if etag is None else etag,
         deaths=entry.deaths + died if before and same else 0,
-        due=lease.until + MARGIN,
     )
 
 
@@ -48,63 +57,70 @@ def noted(entry: Entry, sequencer: str) -> Entry:
     return replace(entry, sequencer=max(entry.sequencer, sequencer))
 
 
-def still_held(entry: Entry, done: Entry, etag: str | None) -> Entry:
-    """Put down what is done, and keep the lease to go on with the version that has this ETag."""
-    return replace(done, lease=entry.lease, possible_locations=entry.possible_locations, attempted=etag, due=entry.due)
-
-
 def given_up(entry: Entry, attempt: Attempt, moment: int, *, in_flight: bool) -> Entry:
     """End the attempt's lease with its work unfinished. `in_flight`: what was sent may still take effect."""
-    assert entry.lease, "only its holder gives a lease up"
+    if entry.lease is None or not entry.held_by(attempt):
+        return entry
     until = moment if in_flight else moment - MARGIN
-    failures = entry.failures + 1
     return replace(
         entry,
         lease=replace(entry.lease, until=until, given_up=True),
         possible_locations=tuple(
             replace(place, until=until) if place.nonce == attempt.nonce else place for place in entry.possible_locations
         ),
-        failures=failures,
-        due=moment + MARGIN * 2 ** min(failures, LONGEST_PAUSE),
+        failures=entry.failures + 1,
     )
 
 
-def settled(entry: Entry, written: Written, attempt: Attempt, *, owed: int) -> Entry:
-    """Put down what an image came to, and give the lease up.
+def settled(entry: Entry, outcome: Outcome, attempt: Attempt, *, owed: int = 0) -> Entry:
+    """Put down what an image came to, and end the attempt's lease.
 
-    A place is forgotten if its attempt was over when the removal began: nothing can appear there any more. The others
+    A place is forgotten if its attempt was over before this one began: nothing can appear there any more. The others
     are looked at once more.
     """
+    if not entry.held_by(attempt):
+        return entry
     changes: dict[str, Any] = {}
-    if written.changed:
-        changes = {"record": written.record, "settled_by": attempt.delivery, "owed": owed, "replaced_by": None}
-    return _with_due(
-        replace(
-            entry,
-            lease=None,
-            digest=written.digest,
-            possible_locations=tuple(
-                one
-                for one in entry.possible_locations
-                if one.nonce != attempt.nonce and not one.is_over(written.moment)
-            ),
-            ad_hoc=written.ad_hoc,
-            deaths=0,
-            failures=0,
-            **changes,
-        )
+    if outcome.record != entry.record:
+        changes = {"record": outcome.record, "settled_by": attempt.delivery, "owed": owed, "replaced_by": None}
+    return replace(
+        entry,
+        lease=None,
+        digest=outcome.digest,
+        possible_locations=tuple(
+            one
+            for one in entry.possible_locations
+            if one.nonce != attempt.nonce and not one.is_over(attempt.began / 1000)
+        ),
+        ad_hoc=outcome.ad_hoc,
+        deaths=0,
+        failures=0,
+        **changes,
     )
 
 
-def announced(entry: Entry) -> Entry:
-    """Put down that subscribers were told of the record."""
-    return _with_due(replace(entry, owed=0))
+def still_held(entry: Entry, done: Entry, etag: str | None) -> Entry:
+    """Put down what is done, and keep the lease to go on with the version that has this ETag."""
+    lease = entry.lease and replace(entry.lease, redo=False)
+    return replace(done, lease=lease, possible_locations=entry.possible_locations, attempted=etag)
 
 
-def named(entry: Entry, attempt: Attempt, place: Location, *, shared: bool) -> Entry:
+def announced(entry: Entry, generation: int) -> Entry:
+    """Put down that subscribers were told of this generation, unless it is a later one that is owed by now."""
+    return replace(entry, owed=0) if entry.owed and entry.record.generation == generation else entry
+
+
+def with_place(entry: Entry, attempt: Attempt, place: Location, *, shared: bool) -> Entry:
     """Name the place of an ad hoc variant before it is written."""
     possible = Possible(*place, attempt.nonce, attempt.until, shared)
-    return _with_due(replace(entry, possible_locations=(*entry.possible_locations, possible)))
+    return replace(entry, possible_locations=(*entry.possible_locations, possible))
+
+
+def without_place(entry: Entry, attempt: Attempt, place: Location) -> Entry:
+    """Take back that the attempt named a place: what it wrote there is on record, or it wrote nothing."""
+    mine = (attempt.nonce, place)
+    left = tuple(one for one in entry.possible_locations if (one.nonce, one.location) != mine)
+    return replace(entry, possible_locations=left)
 
 
 def extended(entry: Entry, asked: Asked, variant: Variant | None, attempt: Attempt, *, owed: int = 0) -> Entry:
@@ -126,41 +142,53 @@ def extended(entry: Entry, asked: Asked, variant: Variant | None, attempt: Attem
         order = kept.pop(0).order
         if left := variants.pop(order.spec.name, None):
             gone.append(Possible(left.bucket, left.key, "", 0, shared=order.dest_key is not None))
-    done = unnamed(entry, attempt, (variant.bucket, variant.key)) if variant else entry
-    return _with_due(
-        replace(
-            done,
-            record=replace(entry.record, variants=tuple(variants.values())),
-            settled_by=attempt.delivery if variant else entry.settled_by,
-            possible_locations=(*done.possible_locations, *gone),
-            ad_hoc=tuple(kept),
-            owed=owed,
-        )
+    done = without_place(entry, attempt, (variant.bucket, variant.key)) if variant else entry
+    return replace(
+        done,
+        record=replace(entry.record, variants=tuple(variants.values())),
+        settled_by=attempt.delivery if variant else entry.settled_by,
+        possible_locations=(*done.possible_locations, *gone),
+        ad_hoc=tuple(kept),
+        owed=owed,
     )
 
 
-def unnamed(entry: Entry, attempt: Attempt, place: Location) -> Entry:
-    """Take back that the attempt named a place: what it wrote there is on record, or it wrote nothing."""
-    mine = (attempt.nonce, place)
-    return _with_due(
-        replace(
-            entry,
-            possible_locations=tuple(one for one in entry.possible_locations if (one.nonce, one.location) != mine),
-        )
+def asked_again(entry: Entry, name: str, moment: int) -> Entry:
+    """Put down that an ad hoc variant is still in use: those that are not make room for others."""
+    used = tuple(replace(one, at=moment) if one.order.spec.name == name else one for one in entry.ad_hoc)
+    return entry if used == entry.ad_hoc else replace(entry, ad_hoc=used)
+
+
+def replaced(entry: Entry, place: Location, by: Image, moment: datetime) -> Entry:
+    """Put down that another image takes a place of this one's variants: the sweep removes what it has of them.
+
+    Raises ImageBusy while somebody is at work on it.
+    """
+    if entry.lease and not entry.lease.is_over(moment.timestamp()):
+        raise ImageBusy(f"{entry.record.key} is being processed, and {place[1]} is its place too")
+    places = locations(entry.record.variants)
+    if place not in places and entry.replaced_by == by.id:
+        return entry
+    void = replace(
+        entry,
+        claims=entry.claims + 1,  # an order in the middle of its work begins again,
+        lease=entry.lease and replace(entry.lease, nonce=""),  # and a chain saves nothing any more
+        replaced_by=by.id,
     )
-
-
-def without_variants(entry: Entry, places: Iterable[Location]) -> Entry:
-    """Leave what lies in these places to the sweep: the record names it no more."""
-    left = (Possible(*place, "", 0, shared=True) for place in sorted(places))
-    return _with_due(replace(entry, possible_locations=(*entry.possible_locations, *left), ad_hoc=()))
-
-
-def _with_due(entry: Entry) -> Entry:
-    """Say when the sweep has to look at an entry: when the first is over who might write, finish or announce."""
-    ends = [place.until for place in entry.possible_locations]
-    if entry.lease:
-        ends.append(entry.lease.until)
-    if entry.owed:
-        ends.append(entry.owed)
-    return replace(entry, due=min(ends) + MARGIN if ends else None)
+    if place not in places:
+        return void
+    left = (Possible(*one, "", 0, shared=True) for one in sorted(places))
+    return replace(
+        void,
+        record=replace(
+            entry.record,
+            status=Status.FAILED,
+            variants=(),
+            error=Failure(code=Replaced.code, message=f"{by.key} has the same place for its variants, and came later"),
+            generation=entry.record.generation + 1,
+            updated_at=moment,
+        ),
+        possible_locations=(*entry.possible_locations, *left),
+        ad_hoc=(),
+        owed=int(moment.timestamp()),
+    )

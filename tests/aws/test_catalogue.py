@@ -15,9 +15,8 @@ from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import Format, OriginalInfo, Placeholder, VariantSpec
 from chalicelib.model.record import Failure, Record, Status, Variant
 from chalicelib.usecases.ad_hoc import MOST_POSSIBLE
-from chalicelib.usecases.entry import Asked, Attempt, Entry, Image, Lease, Possible
-from chalicelib.usecases.ports import Conflict
-from chalicelib.usecases.transitions import claimed, extended, given_up
+from chalicelib.usecases.entry import MARGIN, Asked, Attempt, Entry, Image, Lease, Possible
+from chalicelib.usecases.transitions import claimed, extended, given_up, noted
 from tests.test_notices import SMALL
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -76,8 +75,8 @@ def test_what_is_not_there_is_none(catalogue):
 
 
 def test_a_changed_entry_replaces_the_one_it_was_made_from(catalogue):
-    first = catalogue.put(replace(NEW, lease=LEASE, due=180, possible_locations=(Possible("b", "k", "n", 120),)))
-    second = catalogue.put(replace(first, lease=None, due=None, possible_locations=(), sequencer="05"))
+    first = catalogue.put(replace(NEW, lease=LEASE, possible_locations=(Possible("b", "k", "n", 120),)))
+    second = catalogue.put(replace(first, lease=None, possible_locations=(), sequencer="05"))
     assert second.revision == 2
     assert catalogue.get("0d") == second
 
@@ -85,9 +84,7 @@ def test_a_changed_entry_replaces_the_one_it_was_made_from(catalogue):
 @pytest.mark.parametrize("revision", [0, 1, 7])
 def test_who_was_not_there_first_hears_what_stands(catalogue, revision):
     stands = catalogue.put(replace(catalogue.put(NEW), sequencer="05"))
-    with pytest.raises(Conflict) as caught:
-        catalogue.put(replace(NEW, revision=revision, sequencer="06"))
-    assert caught.value.entry == stands == catalogue.get("0d")
+    assert catalogue.put(replace(NEW, revision=revision, sequencer="06")) == stands == catalogue.get("0d")
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -114,9 +111,34 @@ def test_where_dynamodb_does_not_say_what_stands_it_is_read(catalogue, monkeypat
         return put_item(**request)
 
     monkeypatch.setattr(client("dynamodb"), "put_item", terse)
-    with pytest.raises(Conflict) as caught:
-        catalogue.put(replace(NEW, sequencer="06"))
-    assert caught.value.entry == stands
+    assert catalogue.put(replace(NEW, sequencer="06")) == stands
+
+
+def test_a_change_is_made_on_what_others_left(catalogue):
+    seen = catalogue.put(NEW)
+    others = catalogue.put(replace(seen, sequencer="05"))
+    given = []
+
+    def transition(entry):
+        given.append(entry)
+        return replace(entry, epoch=7)
+
+    changed = catalogue.change(seen, transition)
+    assert given == [seen, others]
+    assert changed == replace(others, epoch=7, revision=3) == catalogue.get("0d")
+
+
+def test_where_nothing_is_to_be_changed_nothing_is_written(catalogue):
+    seen = catalogue.put(NEW)
+    others = catalogue.put(replace(seen, sequencer="05"))
+    assert catalogue.change(seen, lambda entry: entry) is seen
+    assert catalogue.change(seen, lambda entry: entry if entry.sequencer else noted(entry, "04")) == others
+    assert catalogue.get("0d") == others
+
+
+def test_a_note_is_written_even_if_it_says_nothing_new(catalogue):
+    seen = catalogue.put(NEW)
+    assert catalogue.change(seen, lambda entry: noted(entry, "")).revision == 2
 
 
 @pytest.mark.usefixtures("stage")
@@ -148,13 +170,13 @@ def test_the_item_has_the_names_and_forms_of_the_design(catalogue):
 
 def test_while_somebody_holds_the_lease_the_item_says_processing_and_beside_it_what_was_settled(catalogue):
     failed = replace(RECORD, status=Status.FAILED, error=Failure(code="c", message="m"))
-    held = catalogue.put(replace(NEW, record=failed, lease=LEASE, due=180))
+    held = catalogue.put(replace(NEW, record=failed, lease=LEASE))
     found = item()
     assert (found["status"], found["settled_status"]) == ({"S": "processing"}, {"S": "failed"})
     assert found["error"]["M"]["code"] == {"S": "c"}
     assert (found["unfinished"], found["due"]) == ({"S": "0"}, {"N": "180"})
     assert catalogue.get("0d") == held
-    catalogue.put(replace(held, lease=None, due=None))
+    catalogue.put(replace(held, lease=None))
     assert item()["status"] == {"S": "failed"}
     assert not {"settled_status", "unfinished", "due", "lease"} & set(item())
 
@@ -229,6 +251,7 @@ ENTRIES = st.builds(
         nonce=TEXTS,
         until=NUMBERS,
         digest=TEXTS,
+        redo=st.booleans(),
         takes_notes=st.booleans(),
         given_up=st.booleans(),
     ),
@@ -245,7 +268,6 @@ ENTRIES = st.builds(
     attempted=st.none() | TEXTS.filter(bool),
     deaths=NUMBERS,
     failures=NUMBERS,
-    due=st.none() | NUMBERS.filter(bool),
 )
 
 
@@ -261,7 +283,7 @@ def test_any_entry_has_all_its_fields_drawn():
         "settled_by",
         "possible_locations",
     }
-    drawn |= {"ad_hoc", "owed", "replaced_by", "attempted", "deaths", "failures", "due"}
+    drawn |= {"ad_hoc", "owed", "replaced_by", "attempted", "deaths", "failures"}
     assert drawn == set(Entry.__dataclass_fields__)
 
 
@@ -317,7 +339,7 @@ def held(entry, attempt, places):
     return claimed(
         entry,
         Lease(delivery=attempt.delivery, nonce=attempt.nonce, until=attempt.until, digest="d" * 32),
-        possible_locations=[Possible(*place, attempt.nonce, attempt.until) for place in places],
+        [Possible(*place, attempt.nonce, attempt.until) for place in places],
         epoch=2**41,
         sequencer="",
         etag=None,
@@ -348,7 +370,8 @@ def _size(typed):
 
 def due(catalogue, image_id, moment):
     key = f"{image_id}.jpg"
-    return catalogue.put(replace(NEW, record=replace(RECORD, image_id=image_id, key=key), due=moment))
+    owed = 0 if moment is None else moment - MARGIN
+    return catalogue.put(replace(NEW, record=replace(RECORD, image_id=image_id, key=key), owed=owed))
 
 
 def found(catalogue, before=1000):
@@ -356,15 +379,15 @@ def found(catalogue, before=1000):
 
 
 def test_what_is_due_is_found_the_most_overdue_first_and_nothing_else(catalogue):
-    for image_id, moment in (("a1", 900), ("a2", 1000), ("a3", 1001), ("a4", 10), ("a5", None), ("0b", 500)):
+    for image_id, moment in (("a1", 900), ("a2", 1000), ("a3", 1001), ("a4", 70), ("a5", None), ("0b", 500)):
         due(catalogue, image_id, moment)
     assert found(catalogue) == ["0b", "a4", "a1", "a2"]
-    assert list(catalogue.unfinished(before=10)) == [Image("originals", "a4.jpg")]
+    assert list(catalogue.unfinished(before=70)) == [Image("originals", "a4.jpg")]
 
 
 def test_what_is_finished_is_found_no_more(catalogue):
     entry = due(catalogue, "a1", 900)
-    catalogue.put(replace(entry, due=None))
+    catalogue.put(replace(entry, owed=0))
     assert found(catalogue) == []
 
 
@@ -373,6 +396,14 @@ def test_all_first_digits_of_image_ids_are_looked_through(catalogue):
     for image_id in ids:
         due(catalogue, image_id, 900)
     assert found(catalogue) == ids
+
+
+def test_each_minute_another_digit_comes_first_so_that_a_backlog_starves_none(catalogue):
+    for digit in range(16):
+        due(catalogue, f"{digit:x}0", 0)
+    firsts = [found(catalogue, 60 * minute + 59)[0] for minute in range(16, 32)]
+    assert firsts == [f"{digit:x}0" for digit in range(16)]
+    assert found(catalogue, 60 * 31) == ["f0", *(f"{digit:x}0" for digit in range(15))]
 
 
 def test_many_come_in_pages(catalogue, monkeypatch):

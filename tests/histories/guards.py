@@ -61,7 +61,7 @@ def nothing_in_flight(patch: Patch) -> None:
 
 def nothing_owed(patch: Patch) -> None:
     settled, extended = transitions.settled, transitions.extended
-    patch.setattr(reconcile, "settled", lambda *args, **_: settled(*args, owed=0))
+    patch.setattr(reconcile, "settled", lambda *args, **_: settled(*args))
     patch.setattr(ad_hoc, "extended", lambda *args, **_: extended(*args, owed=0))
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.model.record import Failure, Status
-from chalicelib.usecases.announce import announce, mark_announced
+from chalicelib.usecases.announce import announce, announce_owed
 from chalicelib.usecases.entry import Entry
 from tests.usecases.test_transitions import RECORD
 
 
 @pytest.fixture
 def owing(stage):
-    return stage.halftone.catalogue.put(Entry(record=RECORD, owed=100, due=160))
+    return stage.halftone.catalogue.put(Entry(record=RECORD, owed=100))
 
 
 @pytest.mark.parametrize(
@@ -34,23 +34,23 @@ def test_what_nobody_ever_heard_of_is_no_news(stage):
 
 
 def test_what_was_announced_is_owed_no_more(stage, owing):
-    entry = mark_announced(owing, RECORD.generation, stage.halftone)
+    entry = announce_owed(owing, stage.halftone)
     assert (entry.owed, entry.due) == (0, None)
     assert stage.halftone.catalogue.get("id") == entry
 
 
 def test_what_is_owed_of_a_later_generation_stays(stage, owing):
     later = stage.halftone.catalogue.put(replace(owing, record=replace(RECORD, generation=3)))
-    assert mark_announced(owing, RECORD.generation, stage.halftone) == later
+    assert announce_owed(owing, stage.halftone) == later
     assert stage.halftone.catalogue.get("id").owed == 100
 
 
 def test_who_adds_to_the_entry_meanwhile_does_not_keep_it_from_being_put_down(stage, owing):
     stage.halftone.catalogue.put(replace(owing, sequencer="09"))
-    entry = mark_announced(owing, RECORD.generation, stage.halftone)
+    entry = announce_owed(owing, stage.halftone)
     assert (entry.owed, entry.sequencer) == (0, "09")
 
 
 def test_what_is_not_owed_takes_no_call(stage):
     entry = Entry(record=RECORD)
-    assert mark_announced(entry, RECORD.generation, stage.halftone) is entry
+    assert announce_owed(entry, stage.halftone) is entry

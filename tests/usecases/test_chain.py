@@ -38,7 +38,7 @@ def test_each_step_does_its_own_part(stage):
     assert stage.keys("variants") == {"thumbnail/photo.jpg", "medium/photo.jpg", "large/photo.jpg"}
     assert stage.record("photo.jpg").status is Status.PROCESSING
     record = store_step(step, stage.halftone)
-    assert stage.record("photo.jpg") == record == step.written.record
+    assert stage.record("photo.jpg") == record == step.outcome.record
     assert (record.status, len(record.variants)) == (Status.READY, 3)
     assert (stage.entry().possible_locations, stage.entry().digest) == ((), stage.halftone.digest)
     assert stage.completions() == [], "that is the third step's"
@@ -49,7 +49,7 @@ def test_what_is_handed_on_is_what_the_next_step_reads(stage):
     step = resize_step(ORDER, stage.halftone, call())
     document = json.loads(json.dumps(results.resize_result(step)))
     assert events.written_step(document | {events.REDRIVEN: "delivery"}) == step
-    record = step.written.record
+    record = step.outcome.record
     assert events.stored_record(json.loads(json.dumps(results.store_result(record)))) == record
     assert results.store_result(None) == {"record": None}
 
@@ -183,4 +183,4 @@ def test_a_store_that_fails_is_a_fault_and_loses_nothing(stage, monkeypatch):
         broken.setattr(type(stage.halftone.catalogue), "put", failing(CatalogueUnavailable("no")))
         with pytest.raises(CatalogueUnavailable):
             store_step(step, stage.halftone)
-    assert store_step(step, stage.halftone) == step.written.record
+    assert store_step(step, stage.halftone) == step.outcome.record

@@ -35,8 +35,8 @@ def early():
 def test_what_nobody_has_heard_of_is_claimed_without_a_look(stage, monkeypatch):
     monkeypatch.setattr(DynamoCatalogue, "get", lambda *_: pytest.fail("looked"))
     held = claiming(stage)
-    assert (held.entry.revision, held.redo, held.entry.shown.status) == (1, False, Status.PROCESSING)
-    assert {place.location for place in held.entry.possible_locations} == {
+    assert (held.revision, held.redo, held.shown.status) == (1, False, Status.PROCESSING)
+    assert {place.location for place in held.possible_locations} == {
         ("variants", f"{name}/photo.jpg") for name in ("thumbnail", "medium", "large")
     }
 
@@ -45,21 +45,21 @@ def test_a_newer_change_leaves_the_holder_a_note(stage):
     held = claiming(stage)
     assert claiming(stage, sequencer="02") is None
     entry = stage.entry()
-    assert (entry.sequencer, entry.lease) == ("02", held.entry.lease)
-    assert entry.revision == held.entry.revision + 1, "its save will not be taken"
+    assert (entry.sequencer, entry.lease) == ("02", held.lease)
+    assert entry.revision == held.revision + 1, "its save will not be taken"
 
 
 def test_a_change_that_the_holder_sees_leaves_nothing(stage):
     held = claiming(stage, sequencer="02")
     assert claiming(stage, sequencer="01") is None
-    assert stage.entry() == held.entry
+    assert stage.entry() == held
 
 
 def test_a_delivery_that_finds_its_own_live_lease_leaves_a_note(stage):
     claimed = claiming(stage, by=call("one"))
     assert claiming(stage, by=call("one")) is None
     entry = stage.entry()
-    assert (entry.lease, entry.revision) == (claimed.entry.lease, claimed.entry.revision + 1)
+    assert (entry.lease, entry.revision) == (claimed.lease, claimed.revision + 1)
 
 
 def test_the_attempt_that_has_the_lease_makes_everything_anew(stage):
@@ -83,11 +83,12 @@ def test_who_cannot_leave_it_to_the_holder_comes_again(stage, cause):
 def test_the_sweep_leaves_a_live_holder_alone(stage):
     held = claiming(stage)
     assert claiming(stage, Cause.SWEEP, sequencer="") is None
-    assert stage.entry() == held.entry
+    assert stage.entry() == held
 
 
 def test_one_that_takes_no_notes_has_to_be_waited_for(stage):
-    claiming(stage, takes_notes=False)
+    held = claiming(stage, chain=True)
+    assert (held.redo, held.lease.takes_notes) == (True, False)
     with pytest.raises(ImageBusy):
         claiming(stage, sequencer="02")
 
@@ -171,7 +172,7 @@ def test_a_note_that_comes_before_the_lease_is_given_up_is_kept(stage, monkeypat
 
 
 def test_who_was_not_first_decides_anew_on_what_stands(stage):
-    seen = claiming(stage).entry
+    seen = claiming(stage)
     stage.halftone.catalogue.put(replace(seen, sequencer="03"))
     assert claiming(stage, sequencer="02", seen=seen) is None
     assert stage.entry().sequencer == "03"

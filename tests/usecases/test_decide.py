@@ -30,7 +30,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
         [
             given(CHANGE, other_pipeline=True, began_before=True, newer_change=True),
             given(CHANGE, other_pipeline=True, began_before=True, settled_here=True),
-            given(SWEEP, OVER, other_pipeline=True, began_before=True, left_over=True),
+            given(SWEEP, OVER, other_pipeline=True, began_before=True, due=True),
             given(REVIEW, other_pipeline=True, began_before=True),
             given(ORDER, SELF, other_pipeline=True, began_before=True),
         ],
@@ -42,7 +42,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
     "our delivery settled it, and may have died before it told": (
         Decision.ANNOUNCE,
         [
-            *(given(cause, settled_here=True, left_over=True) for cause in (CHANGE, REVIEW, SWEEP)),
+            *(given(cause, settled_here=True, due=True) for cause in (CHANGE, REVIEW, SWEEP)),
             given(CHANGE, SAME, settled_here=True),
             given(CHANGE, OVER, settled_here=True),
             given(CHANGE, OTHER, settled_here=True),
@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
     ),
     "held; a change that the holder sees": (
         Decision.LEAVE,
-        [given(CHANGE, OTHER), given(CHANGE, OTHER, takes_notes=False), given(CHANGE, OTHER, left_over=True)],
+        [given(CHANGE, OTHER), given(CHANGE, OTHER, takes_notes=False), given(CHANGE, OTHER, due=True)],
     ),
     "held; a review compares the buckets and raises the epoch, and the holder does neither": (
         Decision.COME_AGAIN,
@@ -123,14 +123,14 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
     ),
     "an old change, or one that was dealt with": (
         Decision.LEAVE,
-        [given(CHANGE), given(CHANGE, other_pipeline=True, left_over=True), given(CHANGE, retry_pays=True)],
+        [given(CHANGE), given(CHANGE, other_pipeline=True, due=True), given(CHANGE, retry_pays=True)],
     ),
     "something is left to be done": (
         Decision.CLAIM,
         [
-            given(SWEEP, left_over=True),
-            given(REVIEW, left_over=True, retry_pays=True),
-            given(ORDER, left_over=True, retry_pays=True),
+            given(SWEEP, due=True),
+            given(REVIEW, due=True, retry_pays=True),
+            given(ORDER, due=True, retry_pays=True),
         ],
     ),
     "the sweep's index lags behind": (
@@ -287,8 +287,9 @@ def test_what_this_delivery_settled():
     assert not read(ENTRY).settled_here
 
 
-def test_something_is_left_over_from_the_moment_it_is_due():
-    assert [read(replace(ENTRY, due=due)).left_over for due in (None, MOMENT + 1, MOMENT)] == [False, False, True]
+def test_something_is_due_from_the_moment_it_is_due():
+    owed = (0, MOMENT - MARGIN + 1, MOMENT - MARGIN)
+    assert [read(replace(ENTRY, owed=until)).due for until in owed] == [False, False, True]
 
 
 def test_a_retry_pays_where_time_or_memory_was_short_or_the_bytes_were_in_an_archive():

@@ -1,35 +1,37 @@
 """What an entry becomes, step by step: what is kept, when it is due, and how many died on it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
+from chalicelib.errors import ImageBusy
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases import transitions
-from chalicelib.usecases.entry import MARGIN, Asked, Attempt, Entry, Lease, Possible, Written, locations
+from chalicelib.usecases.entry import LONGEST_PAUSE, MARGIN, Asked, Attempt, Entry, Image, Lease, Outcome, Possible
 from chalicelib.usecases.transitions import (
     AD_HOC_BYTES,
-    LONGEST_PAUSE,
     announced,
+    asked_again,
     claimed,
     extended,
     given_up,
-    named,
     noted,
+    replaced,
     settled,
     still_held,
-    unnamed,
-    without_variants,
+    with_place,
+    without_place,
 )
 from tests.test_notices import SMALL
 
 MOMENT = 1_767_225_600
 UNTIL = MOMENT + 100
 ME, OTHER = Attempt("mine", "me", UNTIL), Attempt("other", "o", UNTIL + 20)
+BY, WHEN = Image("originals", "other.jpg"), datetime.fromtimestamp(MOMENT, UTC)
 HERE, THERE = ("variants", "small/photo.jpg"), ("variants", "small/photo.png")
 RECORD = Record(
     image_id="id",
@@ -44,6 +46,7 @@ RECORD = Record(
     generation=2,
     variants=(SMALL,),
 )
+NEWER = replace(RECORD, generation=3)
 SETTLED = Entry(
     record=RECORD, revision=3, claims=4, sequencer="05", digest="older", epoch=5, settled_by="other", failures=2
 )
@@ -54,7 +57,7 @@ def ours(entry=SETTLED, attempt=ME, *, places=(HERE, THERE), epoch=7, sequencer=
     return claimed(
         entry,
         Lease(delivery=attempt.delivery, nonce=attempt.nonce, until=attempt.until, digest="digest", **lease),
-        possible_locations=[Possible(*place, attempt.nonce, attempt.until) for place in places],
+        [Possible(*place, attempt.nonce, attempt.until) for place in places],
         epoch=epoch,
         sequencer=sequencer,
         etag=etag,
@@ -69,11 +72,9 @@ def variant(name):
     return replace(SMALL, name=name, key=f"_/{name}")
 
 
-def done(entry, **changes):
+def done(entry, *, attempt=ME, owed=0, **changes):
     """What `settled` makes of an entry."""
-    owed = changes.pop("owed", 0)
-    given = {"record": RECORD, "digest": "digest", "ad_hoc": (), "changed": True, "moment": MOMENT}
-    return settled(entry, Written(**(given | changes)), ME, owed=owed)
+    return settled(entry, Outcome(**({"record": NEWER, "digest": "digest"} | changes)), attempt, owed=owed)
 
 
 # --- the lease
@@ -94,7 +95,7 @@ def test_a_claim_never_turns_back_the_order_of_changes_or_deployments():
 
 
 def test_a_claim_keeps_the_places_of_orders():
-    before = named(SETTLED, OTHER, HERE, shared=True)
+    before = with_place(SETTLED, OTHER, HERE, shared=True)
     entry = ours(before, places=[HERE])
     assert entry.possible_locations == (*before.possible_locations, Possible(*HERE, "me", UNTIL))
 
@@ -139,10 +140,10 @@ def test_a_note_only_ever_raises_the_sequencer():
 
 
 def test_who_goes_on_keeps_lease_and_places_and_puts_down_the_rest():
-    held = ours()
+    held = ours(redo=True)
     entry = still_held(held, done(held), "newer")
     assert (entry.lease, entry.possible_locations, entry.due, entry.attempted) == (
-        held.lease,
+        replace(held.lease, redo=False),
         held.possible_locations,
         held.due,
         "newer",
@@ -152,12 +153,19 @@ def test_who_goes_on_keeps_lease_and_places_and_puts_down_the_rest():
 
 @pytest.mark.parametrize(("in_flight", "until"), [(True, MOMENT), (False, MOMENT - MARGIN)])
 def test_who_gives_up_leaves_its_work_to_whoever_comes(in_flight, until):
-    held = ours(named(SETTLED, OTHER, HERE, shared=False))
+    held = ours(with_place(SETTLED, OTHER, HERE, shared=False))
     entry = given_up(held, ME, MOMENT, in_flight=in_flight)
     assert entry.lease == replace(held.lease, until=until, given_up=True)
     assert entry.lease.is_over(MOMENT) is not in_flight
     assert {(place.nonce, place.until) for place in entry.possible_locations} == {("o", UNTIL + 20), ("me", until)}
-    assert (entry.failures, entry.due) == (3, MOMENT + 8 * MARGIN)
+    assert (entry.failures, entry.due) == (3, until + 8 * MARGIN)
+
+
+def test_only_its_holder_gives_a_lease_up_or_settles():
+    held = ours(attempt=OTHER)
+    assert given_up(held, ME, MOMENT, in_flight=False) is held
+    assert done(held) is held
+    assert done(SETTLED) is SETTLED
 
 
 def test_the_pause_of_the_sweep_doubles_up_to_a_limit():
@@ -185,21 +193,22 @@ def test_settling_gives_the_lease_up_and_forgets_failures_and_deaths():
         replaced_by=None,
         deaths=0,
         failures=0,
-        due=None,
     )
+    assert entry.due is None
 
 
 def test_what_was_on_record_already_is_still_settled_by_who_did_it():
     held = replace(ours(), owed=UNTIL, replaced_by="another")
-    entry = done(held, record=replace(RECORD, etag="not looked at"), changed=False)
+    entry = done(held, record=RECORD)
     assert (entry.record, entry.settled_by, entry.lease) == (RECORD, "other", None)
     assert (entry.owed, entry.replaced_by, entry.due) == (UNTIL, "another", UNTIL + MARGIN)
 
 
-def test_places_of_others_stay_until_their_writers_were_over_when_the_removal_began():
-    held = ours(named(SETTLED, OTHER, HERE, shared=False))
-    assert done(held, moment=OTHER.until + MARGIN).possible_locations == ()
-    entry = done(held, moment=OTHER.until + MARGIN - 1)
+def test_places_of_others_stay_until_their_writers_were_over_when_the_attempt_began():
+    held = ours(with_place(SETTLED, OTHER, HERE, shared=False))
+    over = 1000 * (OTHER.until + MARGIN)
+    assert done(held, attempt=replace(ME, began=over)).possible_locations == ()
+    entry = done(held, attempt=replace(ME, began=over - 1))
     assert entry.possible_locations == (Possible(*HERE, "o", OTHER.until),)
     assert entry.due == OTHER.until + MARGIN
 
@@ -207,14 +216,21 @@ def test_places_of_others_stay_until_their_writers_were_over_when_the_removal_be
 def test_what_has_to_be_announced_is_due_when_nobody_is_left_who_may_do_it():
     entry = done(ours(), owed=UNTIL)
     assert (entry.owed, entry.due) == (UNTIL, UNTIL + MARGIN)
-    assert announced(entry) == replace(entry, owed=0, due=None)
+    told = announced(entry, 3)
+    assert (told, told.due) == (replace(entry, owed=0), None)
+
+
+def test_only_the_generation_that_is_owed_is_put_down_as_announced():
+    entry = done(ours(), owed=UNTIL)
+    assert announced(entry, 2) is entry, "a later one is owed by now"
+    assert announced(SETTLED, 2) is SETTLED
 
 
 def test_what_is_announced_may_still_be_due_for_other_reasons():
-    entry = announced(done(ours(named(SETTLED, OTHER, HERE, shared=False)), owed=UNTIL + 500))
+    entry = announced(done(ours(with_place(SETTLED, OTHER, HERE, shared=False)), owed=UNTIL + 500), 3)
     assert (entry.owed, entry.due) == (0, OTHER.until + MARGIN)
     held = ours(replace(SETTLED, owed=UNTIL))
-    assert announced(held).due == held.lease.until + MARGIN
+    assert announced(held, 2).due == held.lease.until + MARGIN
 
 
 def test_an_image_is_shown_as_in_process_while_somebody_holds_it():
@@ -222,7 +238,7 @@ def test_an_image_is_shown_as_in_process_while_somebody_holds_it():
     held = ours(replace(SETTLED, record=failed))
     assert held.shown == replace(failed, status=Status.PROCESSING, error=None)
     assert held.shown.variants == (SMALL,)
-    assert done(held).shown == RECORD
+    assert done(held).shown == NEWER
 
 
 def test_only_who_has_the_lease_holds_an_entry():
@@ -231,28 +247,45 @@ def test_only_who_has_the_lease_holds_an_entry():
     assert not SETTLED.held_by(ME)
 
 
-def test_variants_left_to_the_sweep_are_possible_places_of_nobody():
-    entry = without_variants(replace(SETTLED, ad_hoc=(asked("w7"),)), locations([SMALL]))
-    assert entry.possible_locations == (Possible("variants", SMALL.key, "", 0, shared=True),)
-    assert (entry.ad_hoc, entry.due) == ((), MARGIN)
+def test_an_image_that_is_replaced_leaves_its_variants_to_the_sweep():
+    order = replace(SETTLED, ad_hoc=(asked("w7"),))
+    entry = replaced(order, (SMALL.bucket, SMALL.key), BY, WHEN)
+    assert entry.possible_locations == (Possible(SMALL.bucket, SMALL.key, "", 0, shared=True),)
+    assert (entry.ad_hoc, entry.record.variants, entry.record.generation) == ((), (), 3)
+    assert (entry.record.error.code, entry.replaced_by, entry.owed) == ("replaced", BY.id, MOMENT)
+    assert (entry.claims, entry.due) == (5, MARGIN)
+    assert replaced(entry, (SMALL.bucket, SMALL.key), BY, WHEN) is entry
+
+
+def test_whose_place_was_another_waits_all_the_same():
+    entry = replaced(SETTLED, THERE, BY, WHEN)
+    assert entry == replace(SETTLED, claims=5, replaced_by=BY.id)
+
+
+def test_who_died_saves_nothing_once_the_image_is_replaced():
+    held = ours()
+    late = datetime.fromtimestamp(UNTIL + MARGIN, UTC)
+    assert not replaced(held, THERE, BY, late).held_by(ME)
+    with pytest.raises(ImageBusy):
+        replaced(held, THERE, BY, late - timedelta(seconds=1))
 
 
 # --- ad hoc variants
 
 
 def test_a_place_is_named_before_it_is_written_and_taken_back():
-    before = named(SETTLED, OTHER, HERE, shared=False)
-    entry = named(before, ME, HERE, shared=True)
+    before = with_place(SETTLED, OTHER, HERE, shared=False)
+    entry = with_place(before, ME, HERE, shared=True)
     assert entry.possible_locations == (*before.possible_locations, Possible(*HERE, "me", UNTIL, shared=True))
     assert entry.due == UNTIL + MARGIN, "the first that is over"
-    assert unnamed(entry, ME, THERE) == entry
-    assert unnamed(entry, ME, HERE) == before
-    assert unnamed(before, OTHER, HERE) == replace(SETTLED, due=None)
+    assert without_place(entry, ME, THERE) == entry
+    assert without_place(entry, ME, HERE) == before
+    assert without_place(before, OTHER, HERE) == SETTLED
 
 
 def test_an_ad_hoc_variant_joins_those_that_are_there():
     made = variant("w7")
-    begun = named(SETTLED, ME, (made.bucket, made.key), shared=False)
+    begun = with_place(SETTLED, ME, (made.bucket, made.key), shared=False)
     entry = extended(begun, asked("w7"), made, ME, owed=UNTIL)
     assert entry == replace(
         SETTLED,
@@ -260,8 +293,8 @@ def test_an_ad_hoc_variant_joins_those_that_are_there():
         ad_hoc=(asked("w7"),),
         settled_by="mine",
         owed=UNTIL,
-        due=UNTIL + MARGIN,
     )
+    assert entry.due == UNTIL + MARGIN
     assert (entry.asked("w7"), entry.variant("w7")) == (asked("w7"), made)
     assert (entry.asked("small"), entry.variant("w8")) == (None, None)
 
@@ -270,6 +303,14 @@ def test_one_that_cannot_be_made_is_remembered_with_its_reason():
     late = asked("w7", error=Failure(code="deadline_exceeded", message="too slow"))
     entry = extended(SETTLED, late, None, ME)
     assert (entry.record, entry.ad_hoc, entry.due) == (RECORD, (late,), None)
+
+
+def test_one_that_is_asked_for_again_is_put_down_so():
+    entry = extended(extended(SETTLED, asked("w7"), variant("w7"), ME), asked("w8"), variant("w8"), ME)
+    again = asked_again(entry, "w7", MOMENT + 1)
+    assert again == replace(entry, ad_hoc=(asked("w7", MOMENT + 1), asked("w8")))
+    assert asked_again(again, "w7", MOMENT + 1) is again
+    assert asked_again(entry, "w9", MOMENT + 1) is entry
 
 
 def test_one_that_is_made_again_takes_the_place_of_the_former():
