@@ -55,7 +55,7 @@ if triggers.guarded_bucket:
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
-    return hand_over_unfinished(halftone(), uploads(), call(event.context))
+    return hand_over_unfinished(halftone(), uploads().look_at, call(event.context))
 
 
 @app.on_sns_message(topic=triggers.completions_topic)
@@ -103,8 +103,10 @@ def chain_notify(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def post_resize() -> Response:
     order, mode = requests.resize_order(app)
     if mode == "async":
-        return views.accepted_image(defer(order, halftone(), deferral()))
-    return views.record(resize_or_defer(order, halftone(), deferral(), call(app.lambda_context, fair_share=math.inf)))
+        return views.accepted_image(defer(order, halftone(), deferral().hand_over))
+    return views.record(
+        resize_or_defer(order, halftone(), deferral().hand_over, call(app.lambda_context, fair_share=math.inf))
+    )
 
 
 @app.route("/images/{image_id}", methods=["GET"])

@@ -16,7 +16,8 @@ from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import CompletionsUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.pipelines import loading
 from chalicelib.usecases.entry import Attempt
-from chalicelib.usecases.ports import Call, Halftone, Outlets
+from chalicelib.usecases.fan_out import Outlets
+from chalicelib.usecases.ports import Call, Halftone
 from chalicelib.webhooks.sender import Route, Webhook
 
 MARGIN_MS = 2_000
@@ -34,7 +35,7 @@ def halftone() -> Halftone:
         digest=loading.digest(pipeline, stage.limits),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
-        completions=SnsCompletions(stage.completions_topic_arn),
+        publish=SnsCompletions(stage.completions_topic_arn).publish,
     )
 
 
@@ -46,7 +47,7 @@ def outlets() -> Outlets:
     return Outlets(
         targets=(EmfMetrics(), EventBus(stage.event_bus), *(Webhook(url, route) for url in stage.webhooks.urls)),
         webhook=partial(Webhook, route=route),
-        redelivery=LambdaFunction(stage.redeliver_function, unreachable=CompletionsUnavailable),
+        hand_over=LambdaFunction(stage.redeliver_function, unreachable=CompletionsUnavailable).hand_over,
     )
 
 

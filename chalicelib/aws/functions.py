@@ -11,7 +11,7 @@ from chalicelib.usecases.entry import Image
 
 
 class LambdaFunction:
-    """`Redelivery`, `Deferral` or `Sweeping` by asynchronous invocations: Lambda keeps the work, and tries thrice.
+    """One of our functions, invoked asynchronously: Lambda keeps the work, and tries thrice.
 
     `unreachable` is raised where it does not take it.
     """

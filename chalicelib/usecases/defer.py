@@ -1,6 +1,7 @@
 """An order that nobody waits for: taken on now, carried out later."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from chalicelib.errors import PermanentError, TimeIsUp, TransientError
@@ -8,26 +9,31 @@ from chalicelib.identity import image_id
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Failure, Record
 from chalicelib.usecases.announce import announce_refusal
-from chalicelib.usecases.ports import Call, Deferral, Halftone
+from chalicelib.usecases.ports import Call, Halftone
 from chalicelib.usecases.resize import check, resize
 
 log = logging.getLogger("halftone.defer")
 
 
-def defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral) -> str:
-    """Hand an order over, and return the id of its image. Raises what is wrong with the order, as resize() would."""
+def defer(order: ResizeOrder, halftone: Halftone, hand_over: Callable[[ResizeOrder], None]) -> str:
+    """Hand an order over, and return the id of its image. Raises what is wrong with the order, as resize() would.
+
+    `hand_over` leaves it to the function that carries it out; it raises WorkflowsUnavailable when that is out of reach.
+    """
     check(order, halftone)
-    deferral.hand_over(order)
+    hand_over(order)
     return image_id(order.bucket, order.key)
 
 
-def resize_or_defer(order: ResizeOrder, halftone: Halftone, deferral: Deferral, call: Call) -> Record:
+def resize_or_defer(
+    order: ResizeOrder, halftone: Halftone, hand_over: Callable[[ResizeOrder], None], call: Call
+) -> Record:
     """Carry an order out as resize() does; one that takes too long here is handed over before TimeIsUp is raised."""
     try:
         return resize(order, halftone, call)
     except TimeIsUp:
         with suppress(TransientError):
-            deferral.hand_over(order)
+            hand_over(order)
         raise
 
 

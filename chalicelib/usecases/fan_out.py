@@ -1,17 +1,40 @@
 """Hand a completion to everything behind the topic, each target on its own."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol
 
 from chalicelib.errors import CompletionsUnavailable, PermanentError
-from chalicelib.model.completion import Announcement, Handover
-from chalicelib.usecases.ports import Outlets, Target
+from chalicelib.model.completion import Announcement, Completion, Handover
 
 log = logging.getLogger("halftone.fan_out")
 
 PATIENCE = 20.0
 """Seconds until a target counts as one that failed: what is left of the function's 30 is for handing it over."""
+
+
+class Target(Protocol):
+    """Something behind the completions topic that wants to hear of each one."""
+
+    name: str
+
+    def deliver(self, completion: Completion) -> None:
+        """Hand one completion over; after any exception but a PermanentError another attempt may end better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """What stands behind the completions topic of one stage, wired.
+
+    `targets` hear of every completion; `webhook` makes a target of the URL that a caller gave. `hand_over` leaves one
+    target to a function that tries as long as Lambda does; it raises CompletionsUnavailable when that is out of reach.
+    """
+
+    targets: tuple[Target, ...]
+    webhook: Callable[[str], Target]
+    hand_over: Callable[[Handover], None]
 
 
 def fan_out(announcements: Sequence[Announcement], outlets: Outlets, *, patience: float = PATIENCE) -> None:
@@ -70,7 +93,7 @@ def _failing(announcement: Announcement, outlets: Outlets, patience: float) -> l
 def _handed_over(name: str, announcement: Announcement, outlets: Outlets) -> bool:
     handover = Handover(target=name, completion=announcement.completion, callback_url=announcement.callback_url)
     try:
-        outlets.redelivery.hand_over(handover)
+        outlets.hand_over(handover)
     except CompletionsUnavailable:
         log.exception("Not handed over", extra=_about(name, announcement))
         return False

@@ -1,15 +1,13 @@
-"""What the use cases need of the world, as protocols, and the bundles that hand it to them."""
+"""What the use cases need of the world, and the bundle that hands it to them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from chalicelib.model.completion import Announcement, Completion, Handover
-from chalicelib.model.order import ResizeOrder
+from chalicelib.model.completion import Announcement
 from chalicelib.model.pipeline import Pipeline
-from chalicelib.model.workflow import Workflow
 from chalicelib.settings import Settings
 from chalicelib.usecases.entry import Attempt, Entry, Image, Location
 
@@ -109,75 +107,19 @@ class Catalogue(Protocol):
         """List the images that the sweep had to look at before then (Unix seconds)."""
 
 
-class Completions(Protocol):
-    """SNS. Raises CompletionsUnavailable when SNS fails."""
-
-    def publish(self, announcement: Announcement) -> None:
-        """Tell every subscriber."""
-
-
-class Target(Protocol):
-    """Something behind the completions topic that wants to hear of each one."""
-
-    name: str
-
-    def deliver(self, completion: Completion) -> None:
-        """Hand one completion over; after any exception but a PermanentError another attempt may end better."""
-
-
-class Redelivery(Protocol):
-    """The function that tries one target again, by itself and for as long as Lambda does."""
-
-    def hand_over(self, handover: Handover) -> None:
-        """Leave a target to it; raises CompletionsUnavailable when it cannot be reached."""
-
-
-class Deferral(Protocol):
-    """The function that carries out orders nobody waits for."""
-
-    def hand_over(self, order: ResizeOrder) -> None:
-        """Leave an order to it; raises WorkflowsUnavailable when it cannot be reached."""
-
-
-class Sweeping(Protocol):
-    """The function that brings images in line."""
-
-    def look_at(self, image: Image) -> None:
-        """Have it look at an image; raises WorkflowsUnavailable when it cannot be reached."""
-
-
-class Workflows(Protocol):
-    """Step Functions. Every method raises WorkflowsUnavailable when Step Functions fails."""
-
-    def start(self, task: Mapping[str, Any]) -> str:
-        """Start a run of the state machine with this input, and return its id."""
-
-    def find(self, execution_id: str) -> Workflow | None:
-        """Tell how a run of this state machine, and of no other, stands."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlets:
-    """What stands behind the completions topic of one stage, wired.
-
-    `targets` hear of every completion; `webhook` makes a target of the URL that a caller gave.
-    """
-
-    targets: tuple[Target, ...]
-    webhook: Callable[[str], Target]
-    redelivery: Redelivery
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halftone:
-    """One stage, wired. `digest` tells its pipeline and limits from every other."""
+    """One stage, wired. `digest` tells its pipeline and limits from every other.
+
+    `publish` tells every subscriber of a completion; it raises CompletionsUnavailable when SNS fails.
+    """
 
     settings: Settings
     pipeline: Pipeline
     digest: str
     storage: Storage
     catalogue: Catalogue
-    completions: Completions
+    publish: Callable[[Announcement], None]
 
 
 def now() -> datetime:

@@ -1,13 +1,23 @@
 """A resize as a run of the state machine: started, and followed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.errors import NotFound
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.workflow import Workflow
-from chalicelib.usecases.ports import Halftone, Workflows
+from chalicelib.usecases.ports import Halftone
 from chalicelib.usecases.resize import check
+
+
+class Workflows(Protocol):
+    """Step Functions. Every method raises WorkflowsUnavailable when Step Functions fails."""
+
+    def start(self, task: Mapping[str, Any]) -> str:
+        """Start a run of the state machine with this input, and return its id."""
+
+    def find(self, execution_id: str) -> Workflow | None:
+        """Tell how a run of this state machine, and of no other, stands."""
 
 
 def start_workflow(task: Mapping[str, Any], order: ResizeOrder, halftone: Halftone, workflows: Workflows) -> str:

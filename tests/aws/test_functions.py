@@ -68,7 +68,7 @@ def test_an_image_that_is_due_is_handed_over_as_an_event_of_the_sweep(functions,
     [
         (
             "halftone-prod-on_completion",
-            lambda: wiring.outlets().redelivery.hand_over(HANDOVER),
+            lambda: wiring.outlets().hand_over(HANDOVER),
             ("halftone-prod-redeliver", CompletionsUnavailable),
         ),
         (

@@ -250,7 +250,7 @@ class History:
             digest=loading.digest(self.pipeline, Limits()),
             storage=storage.S3Storage(),
             catalogue=catalogue.DynamoCatalogue("images"),
-            completions=topic.SnsCompletions("topic"),
+            publish=topic.SnsCompletions("topic").publish,
         )
 
     def now(self) -> datetime:
@@ -439,7 +439,9 @@ class History:
             if not isinstance(error, TransientError | Crash):
                 raise error
 
-        self.world.start(call.attempt, lambda: sweep.sweep(halftone, self, call), lambda _: None, failed, skew=skew)
+        self.world.start(
+            call.attempt, lambda: sweep.sweep(halftone, self.look_at, call), lambda _: None, failed, skew=skew
+        )
 
     def look_at(self, image: Image) -> None:
         """Take what the sweep hands over, as the function that brings images in line."""

@@ -19,16 +19,6 @@ URL = "https://hooks.example.com/done"
 PHOTO = {"bucket": "originals", "key": "photo.jpg"}
 
 
-class Deferred:
-    """Remembers what was handed over."""
-
-    def __init__(self):
-        self.orders = []
-
-    def hand_over(self, order):
-        self.orders.append(order)
-
-
 @pytest.fixture
 def halftone(stage):
     allowed = Webhooks(hosts=frozenset({"hooks.example.com"}), secret=b"s" * 32)
@@ -50,10 +40,10 @@ def said(stage):
 
 
 def test_an_order_is_handed_over_as_it_is_and_not_begun(stage, halftone):
-    later = Deferred()
+    later = []
     wanted = order(width=10, callback_url=URL)
-    assert defer(wanted, halftone, later) == image_id("originals", "photo.jpg")
-    assert later.orders == [wanted]
+    assert defer(wanted, halftone, later.append) == image_id("originals", "photo.jpg")
+    assert later == [wanted]
     assert stage.record("photo.jpg") is None
 
 
@@ -67,10 +57,10 @@ def test_an_order_is_handed_over_as_it_is_and_not_begun(stage, halftone):
     ],
 )
 def test_what_is_wrong_with_an_order_is_said_at_once(halftone, fields, error):
-    later = Deferred()
+    later = []
     with pytest.raises(error):
-        defer(order(**fields), halftone, later)
-    assert later.orders == []
+        defer(order(**fields), halftone, later.append)
+    assert later == []
 
 
 def test_an_order_that_succeeds_is_announced_as_ever(stage, halftone):
@@ -122,7 +112,7 @@ def test_a_good_record_of_an_object_that_is_gone_since_is_left_to_its_own_event(
 
 def test_what_takes_too_long_for_a_request_is_handed_over(stage, halftone):
     stage.upload("photo.jpg", picture())
-    later, looks = Deferred(), iter((None, None))
+    later, looks = [], iter((None, None))
 
     def hurry():
         if next(looks, "late") == "late":
@@ -130,22 +120,22 @@ def test_what_takes_too_long_for_a_request_is_handed_over(stage, halftone):
 
     hurried = replace(call(), checkpoint=hurry, fair_seconds=math.inf)
     with pytest.raises(TimeIsUp):
-        resize_or_defer(order(), halftone, later, hurried)
-    assert later.orders == [order()]
+        resize_or_defer(order(), halftone, later.append, hurried)
+    assert later == [order()]
     carry_out(order(), halftone, call())
-    assert resize_or_defer(order(), halftone, later, call()).status is Status.READY
-    assert later.orders == [order()]
+    assert resize_or_defer(order(), halftone, later.append, call()).status is Status.READY
+    assert later == [order()]
 
 
 @pytest.mark.parametrize("operation", ["open", "put"])
 def test_what_fails_for_the_moment_is_the_callers_to_try_again(stage, halftone, monkeypatch, operation):
     stage.upload("photo.jpg", picture())
-    later = Deferred()
+    later = []
     with monkeypatch.context() as broken:
         broken.setattr(type(halftone.storage), operation, failing(StorageUnavailable("no")))
         with pytest.raises(StorageUnavailable):
-            resize_or_defer(order(), halftone, later, call())
-    assert later.orders == []
+            resize_or_defer(order(), halftone, later.append, call())
+    assert later == []
 
 
 def test_a_fault_of_aws_is_raised_and_announced_by_nobody(stage, halftone, monkeypatch):

@@ -1,12 +1,12 @@
 import logging
+from dataclasses import dataclass
 from threading import Event
 
 import pytest
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
 from chalicelib.model.completion import Announcement, Handover
-from chalicelib.usecases.fan_out import deliver_again, fan_out
-from chalicelib.usecases.ports import Outlets
+from chalicelib.usecases.fan_out import Outlets, deliver_again, fan_out
 from tests.test_notices import completion
 
 URL = "https://hooks.example.com/"
@@ -35,8 +35,14 @@ class Redelivery:
         self.taken.append(handover)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Behind(Outlets):
+    redelivery: Redelivery
+
+
 def outlets(*targets, redelivery=None, webhook=Target):
-    return Outlets(targets=targets, webhook=webhook, redelivery=redelivery or Redelivery())
+    redelivery = redelivery or Redelivery()
+    return Behind(targets=targets, webhook=webhook, hand_over=redelivery.hand_over, redelivery=redelivery)
 
 
 def announcement(callback_url=None):
