@@ -35,7 +35,7 @@ def halftone() -> Halftone:
         digest=loading.digest(pipeline, stage.limits),
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
-        publish=SnsCompletions(stage.completions_topic_arn).publish,
+        completions=SnsCompletions(stage.completions_topic_arn),
     )
 
 

@@ -14,7 +14,7 @@ MESSAGE_BYTES = 250_000
 
 
 class SnsCompletions:
-    """One SNS topic: each protocol gets its own form, and the attributes serve filter policies."""
+    """`Completions` on one SNS topic: each protocol gets its own form, and the attributes serve filter policies."""
 
     def __init__(self, topic_arn: str) -> None:
         self._topic_arn = topic_arn

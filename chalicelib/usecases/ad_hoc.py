@@ -17,9 +17,6 @@ from chalicelib.usecases.ports import Call, Halftone, Overtaken, StoredObject, T
 from chalicelib.usecases.produce import Placed, produce, stored_variant
 from chalicelib.usecases.transitions import extended, with_place, without_place
 
-MOST_POSSIBLE = 100
-"""Places that orders of one image may be writing to: its entry has to fit in a DynamoDB item."""
-
 
 def add(order: AdHoc, entry: Entry, original: StoredObject, image: Image, halftone: Halftone, call: Call) -> Record:
     """Make an ad hoc variant of the version on record, announce it, and return the record that names it.
@@ -36,13 +33,7 @@ def add(order: AdHoc, entry: Entry, original: StoredObject, image: Image, halfto
         _change(entry, lambda stands: extended(stands, asked, None, call.attempt, owed=stands.owed), halftone)
         raise
     chosen = order.dest_key is not None
-
-    def named(stands: Entry) -> Entry:
-        if len(stands.possible_locations) >= MOST_POSSIBLE:
-            raise ImageBusy("too many variants of this image are being made at once")
-        return with_place(stands, call.attempt, place, shared=chosen)
-
-    entry = _change(entry, named, halftone)
+    entry = _change(entry, lambda stands: with_place(stands, call.attempt, place, shared=chosen), halftone)
     variant = _stored((rendered, place), entry, image, halftone, call, chosen=chosen)
 
     def with_variant(stands: Entry) -> Entry:

@@ -38,7 +38,7 @@ def announce(record: Record, halftone: Halftone, callback_url: str | None = None
         original_bytes=record.original.bytes if record.original else None,
         occurred_at=record.updated_at,
     )
-    halftone.publish(Announcement(completion=completion, callback_url=callback_url))
+    halftone.completions.publish(Announcement(completion=completion, callback_url=callback_url))
 
 
 def announce_owed(entry: Entry, halftone: Halftone, callback_url: str | None = None) -> Entry:
@@ -68,4 +68,4 @@ def announce_refusal(order: ResizeOrder, failure: Failure, halftone: Halftone) -
         original_bytes=None,
         occurred_at=now(),
     )
-    halftone.publish(Announcement(completion=completion, callback_url=order.callback_url))
+    halftone.completions.publish(Announcement(completion=completion, callback_url=order.callback_url))

@@ -73,13 +73,14 @@ class Lease:
 class Possible:
     """A place where an attempt may have written, or may yet write until its deadline.
 
-    `shared`: another image's object may lie there, which is not ours to remove.
+    What is only left to be removed has no attempt. `shared`: another image's object may lie there, which is not ours to
+    remove.
     """
 
     bucket: str
     key: str
-    nonce: str
-    until: int
+    nonce: str = ""
+    until: int = 0
     shared: bool = False
 
     @property

@@ -76,7 +76,7 @@ def outcome(
         log.warning("The original cannot be processed", extra=extra, exc_info=error)
         failure = Failure(code=error.code, message=str(error))
         return Outcome(record=replace(record, status=Status.FAILED, error=failure), digest=halftone.digest), ()
-    ad_hoc = _staying(original, entry, halftone)
+    ad_hoc = tuple(asked for asked in entry.ad_hoc if _stays(asked, entry, original, halftone))
     variants = (entry.variant(asked.order.spec.name) for asked in ad_hoc)
     record = replace(
         record,
@@ -103,16 +103,10 @@ def _check(original: StoredObject, image: Image, entry: Entry, cause: Cause, hal
         raise ResourcesExceeded(f"{entry.deaths} functions in a row died on it")
 
 
-def _staying(original: StoredObject, entry: Entry, halftone: Halftone) -> tuple[Asked, ...]:
-    """Return the ad hoc variants that are of this very version, and not in the pipeline's way."""
-    if entry.record.etag != original.etag:
-        return ()
-    return tuple(asked for asked in entry.ad_hoc if _stays(asked, entry, halftone))
-
-
-def _stays(asked: Asked, entry: Entry, halftone: Halftone) -> bool:
+def _stays(asked: Asked, entry: Entry, original: StoredObject, halftone: Halftone) -> bool:
+    """Tell whether an ad hoc variant is of this very version, and not in the pipeline's way."""
     name = asked.order.spec.name
-    if name in {spec.name for spec in halftone.pipeline.variants}:
+    if entry.record.etag != original.etag or name in {spec.name for spec in halftone.pipeline.variants}:
         return False
     variant = entry.variant(name)
     if variant is None:  # what took too long may not, under other limits

@@ -107,19 +107,23 @@ class Catalogue(Protocol):
         """List the images that the sweep had to look at before then (Unix seconds)."""
 
 
+class Completions(Protocol):
+    """SNS. Raises CompletionsUnavailable when SNS fails."""
+
+    def publish(self, announcement: Announcement) -> None:
+        """Tell every subscriber."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halftone:
-    """One stage, wired. `digest` tells its pipeline and limits from every other.
-
-    `publish` tells every subscriber of a completion; it raises CompletionsUnavailable when SNS fails.
-    """
+    """One stage, wired. `digest` tells its pipeline and limits from every other."""
 
     settings: Settings
     pipeline: Pipeline
     digest: str
     storage: Storage
     catalogue: Catalogue
-    publish: Callable[[Announcement], None]
+    completions: Completions
 
 
 def now() -> datetime:

@@ -8,12 +8,13 @@ What a dead holder left is found by the sweep. `decide.py` says who does what, `
 import logging
 import time
 from dataclasses import replace
+from operator import attrgetter
 
 from chalicelib.model.record import Record
 from chalicelib.usecases.announce import announce_owed
 from chalicelib.usecases.claim import Reason, claim, giving_up
 from chalicelib.usecases.decide import ORDERS, Cause
-from chalicelib.usecases.entry import Entry, Image, Outcome, locations
+from chalicelib.usecases.entry import Entry, Image, Location, Outcome, Possible, locations
 from chalicelib.usecases.locations import possible_locations
 from chalicelib.usecases.outcome import is_news, is_of, opened, outcome
 from chalicelib.usecases.ports import Call, Halftone, now
@@ -90,18 +91,21 @@ def _remove_others(record: Record, entry: Entry, image: Image, halftone: Halfton
     Where others may write too, it is removed only if it is this image's: what a dead holder has removed before may have
     been replaced since.
     """
-    own = locations(record.variants)
-    unused = () if entry.redo else possible_locations(image, halftone)  # this attempt knows what it wrote
+    written = set() if entry.redo else possible_locations(image, halftone)  # this attempt knows what it wrote
     left = [
-        place for place in entry.possible_locations if place.nonce != call.attempt.nonce or place.location not in unused
+        *(one for one in entry.possible_locations if one.nonce != call.attempt.nonce or one.location not in written),
+        *(Possible(one.bucket, one.key, shared=_is_shared(one.name, entry, halftone)) for one in entry.record.variants),
     ]
-    shared = {place.location for place in left if place.shared} | {
-        (variant.bucket, variant.key) for variant in entry.record.variants if _is_shared(variant.name, entry, halftone)
-    }
-    gone = (locations(entry.record.variants) | {place.location for place in left}) - own
-    stats = {place: halftone.storage.stat(*place) for place in gone & shared}
-    foreign = {place for place, stat in stats.items() if not stat or stat.owner != image.id}
-    halftone.storage.remove(gone - foreign)
+    gone = {one.location: one.shared for one in sorted(left, key=attrgetter("shared"))}
+    own = locations(record.variants)
+    halftone.storage.remove(
+        [place for place, shared in gone.items() if place not in own and (not shared or _owns(image, place, halftone))]
+    )
+
+
+def _owns(image: Image, place: Location, halftone: Halftone) -> bool:
+    stat = halftone.storage.stat(*place)
+    return stat is not None and stat.owner == image.id
 
 
 def _is_shared(name: str, entry: Entry, halftone: Halftone) -> bool:

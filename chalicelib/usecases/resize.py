@@ -43,18 +43,24 @@ def resize(order: ResizeOrder, halftone: Halftone, call: Call, *, tell: bool = F
     told = -1
     for _ in range(LOOKS):
         call.checkpoint()
+        entry = halftone.catalogue.get(image.id)
         try:
-            entry, reason, record = _looked_at(order, image, halftone, call)
+            found = _found(order, entry, image, halftone, call)
         except Overtaken:
             continue
-        if record:
-            if entry and record is entry.record and (_owes(entry, call) or (tell and record.generation != told)):
+        if isinstance(found, Record):
+            if entry and found is entry.record and (_owes(entry, call) or (tell and found.generation != told)):
                 announce_owed(entry, halftone, call.callback_url)
-            return record
-        done = _brought_in_line(image, reason, entry, halftone, call)
-        if done and done.generation > (entry.record.generation if entry else 0):
+            return found
+        done = None
+        with suppress(ImageBusy):
+            done = reconcile(image, found, halftone, call, seen=entry)
+        if done is None:
+            time.sleep(PAUSE)
+            continue
+        if done.generation > (entry.record.generation if entry else 0):
             told = done.generation
-        if done and done.error:
+        if done.error:
             if tell and told == done.generation:
                 return done
             raise _raised(done.error)
@@ -74,34 +80,19 @@ def refuse_variant(original: StoredObject, image: Image) -> None:
         raise InvalidRequest(f"key: {image.key} is a variant, not an original", field="key")
 
 
-def _looked_at(
-    order: ResizeOrder, image: Image, halftone: Halftone, call: Call
-) -> tuple[Entry | None, Reason, Record | None]:
-    """Return the entry, why it has to be brought in line, and the record once it names what is asked for.
+def _found(order: ResizeOrder, entry: Entry | None, image: Image, halftone: Halftone, call: Call) -> Record | Reason:
+    """Return the record once it names what is asked for, or why the image has to be brought in line.
 
     Raises what is wrong with the original or the order, and Overtaken.
     """
-    entry = halftone.catalogue.get(image.id)
     with halftone.storage.open(image.bucket, image.key) as original:
         refuse_variant(original, image)
         reason = Reason(cause=Cause.ORDER, etag=original.etag, version_id=original.version_id)
         if entry is None or entry.lease or not describes(entry, original, Cause.ORDER, halftone):
-            return entry, reason, None
+            return reason
         if entry.record.error:
             raise _raised(entry.record.error)
-        record = _made(order, entry, original, halftone, call)
-        return entry, replace(reason, cause=Cause.REPAIR), record
-
-
-def _brought_in_line(
-    image: Image, reason: Reason, entry: Entry | None, halftone: Halftone, call: Call
-) -> Record | None:
-    """Reconcile the image, or wait a moment where somebody else does."""
-    with suppress(ImageBusy):
-        if done := reconcile(image, reason, halftone, call, seen=entry):
-            return done
-    time.sleep(PAUSE)
-    return None
+        return _made(order, entry, original, halftone, call) or replace(reason, cause=Cause.REPAIR)
 
 
 def _made(order: ResizeOrder, entry: Entry, original: StoredObject, halftone: Halftone, call: Call) -> Record | None:

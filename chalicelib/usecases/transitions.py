@@ -25,6 +25,9 @@ from chalicelib.usecases.entry import (
     locations,
 )
 
+MOST_POSSIBLE = 100
+"""Places that orders of one image may be writing to: its entry has to fit in a DynamoDB item."""
+
 AD_HOC_BYTES = 100_000
 """What the ad hoc variants of one image may take of its item, as JSON. A DynamoDB item holds 400 KB."""
 
@@ -111,7 +114,9 @@ def announced(entry: Entry, generation: int) -> Entry:
 
 
 def with_place(entry: Entry, attempt: Attempt, place: Location, *, shared: bool) -> Entry:
-    """Name the place of an ad hoc variant before it is written."""
+    """Name the place of an ad hoc variant before it is written; raises ImageBusy where there are too many."""
+    if len(entry.possible_locations) >= MOST_POSSIBLE:
+        raise ImageBusy("too many variants of this image are being made at once")
     possible = Possible(*place, attempt.nonce, attempt.until, shared)
     return replace(entry, possible_locations=(*entry.possible_locations, possible))
 
@@ -141,7 +146,7 @@ def extended(entry: Entry, asked: Asked, variant: Variant | None, attempt: Attem
         sizes.pop(0)
         order = kept.pop(0).order
         if left := variants.pop(order.spec.name, None):
-            gone.append(Possible(left.bucket, left.key, "", 0, shared=order.dest_key is not None))
+            gone.append(Possible(left.bucket, left.key, shared=order.dest_key is not None))
     done = without_place(entry, attempt, (variant.bucket, variant.key)) if variant else entry
     return replace(
         done,
@@ -177,7 +182,7 @@ def replaced(entry: Entry, place: Location, by: Image, moment: datetime) -> Entr
     )
     if place not in places:
         return void
-    left = (Possible(*one, "", 0, shared=True) for one in sorted(places))
+    left = (Possible(*one, shared=True) for one in sorted(places))
     return replace(
         void,
         record=replace(

@@ -14,9 +14,8 @@ from chalicelib.errors import CatalogueUnavailable
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import Format, OriginalInfo, Placeholder, VariantSpec
 from chalicelib.model.record import Failure, Record, Status, Variant
-from chalicelib.usecases.ad_hoc import MOST_POSSIBLE
 from chalicelib.usecases.entry import MARGIN, Asked, Attempt, Entry, Image, Lease, Possible
-from chalicelib.usecases.transitions import claimed, extended, given_up, noted
+from chalicelib.usecases.transitions import MOST_POSSIBLE, claimed, extended, given_up, noted
 from tests.test_notices import SMALL
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)

@@ -250,7 +250,7 @@ class History:
             digest=loading.digest(self.pipeline, Limits()),
             storage=storage.S3Storage(),
             catalogue=catalogue.DynamoCatalogue("images"),
-            publish=topic.SnsCompletions("topic").publish,
+            completions=topic.SnsCompletions("topic"),
         )
 
     def now(self) -> datetime:

@@ -17,7 +17,7 @@ from chalicelib.errors import (
     TimeIsUp,
 )
 from chalicelib.model.picture import Format
-from chalicelib.usecases import ad_hoc, produce, transitions
+from chalicelib.usecases import produce, transitions
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
 
@@ -370,7 +370,7 @@ def test_who_asks_again_after_an_hour_puts_that_down(stage):
 
 @pytest.mark.usefixtures("photo")
 def test_too_many_at_once_are_busy(stage, monkeypatch):
-    monkeypatch.setattr(ad_hoc, "MOST_POSSIBLE", 0)
+    monkeypatch.setattr(transitions, "MOST_POSSIBLE", 0)
     with pytest.raises(ImageBusy, match="too many"):
         ordered(stage, width=1)
 
