@@ -378,6 +378,22 @@ def test_too_many_at_once_are_busy(stage, monkeypatch):
 # --- meanwhile
 
 
+@pytest.mark.usefixtures("photo")
+def test_who_asked_gets_what_was_made_although_the_image_came_out_anew_before_it_was_told(stage, monkeypatch):
+    outlet, events = type(stage.halftone.completions), iter(("06",))
+    publish = outlet.publish
+
+    def race(*args):
+        for sequencer in events:
+            stage.upload("photo.jpg", picture(80, 60))
+            stage.tell(sequencer=sequencer)
+        publish(*args)
+
+    monkeypatch.setattr(outlet, "publish", race)
+    assert "w100" in names(ordered(stage, width=100))
+    assert "w100" not in names(stage.record("photo.jpg"))
+
+
 def test_who_is_overtaken_looks_again_and_makes_it_of_the_new_version(stage, photo, monkeypatch):
     put, events = S3Storage.put_instead, iter(("06",))
 
