@@ -16,7 +16,7 @@ SEEDS = {
     "waiting for another pipeline": 113,
     "redo": 4,
     "announcing again": 43,
-    "owed": 945,
+    "owed": 2592,
     "sweep": 0,
     "deaths": 53,
     "possible locations": 4,
