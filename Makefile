@@ -9,11 +9,11 @@ PORT ?=
 ARGS ?=
 
 ifndef PYTHON
-PYTHON := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
-  $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+PYTHON := $(firstword $(foreach p,python3.13 python3.12 python3,\
+  $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $(p))))
 endif
 ifeq ($(PYTHON),)
-$(error Halftone needs Python 3.11 or newer, and none was found; say where it is: make up PYTHON=/path/to/python3)
+$(error Halftone needs Python 3.12 or newer, and none was found; say where it is: make up PYTHON=/path/to/python3)
 endif
 
 CLOUD := $(PYTHON) -m localcloud

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from scipy import ndimage
 from ssimulacra2 import compute_ssimulacra2
 
-Plane: TypeAlias = NDArray[np.float64]
+type Plane = NDArray[np.float64]
 
 WINDOW_SIGMA = 1.5
 WINDOW_RADIUS = 5

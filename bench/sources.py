@@ -7,7 +7,6 @@ of text, a lens blur and sensor noise. As JPEG of quality 92 it takes 2.5 to 4 b
 
 import string
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from scipy import fft
 
 from bench.cases import Case
 
-Plane: TypeAlias = NDArray[np.float32]
+type Plane = NDArray[np.float32]
 
 LEAVES = 4000
 SKY = 0.35  # share of the height that fades from smooth sky to textured ground

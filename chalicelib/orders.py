@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,7 +16,6 @@ from chalicelib.webhooks import policy
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
-Request = TypeVar("Request", bound="OriginalRequest")
 
 _ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
 """What msgspec's messages repeat of the document."""
@@ -77,7 +76,7 @@ def is_ad_hoc_place(key: str) -> bool:
     return key.startswith(AD_HOC)
 
 
-def _checked(document: object, kind: type[Request]) -> Request:
+def _checked[Request: OriginalRequest](document: object, kind: type[Request]) -> Request:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:

@@ -92,7 +92,7 @@ def test_an_environment_is_made_once_and_again_when_something_changed(tmp_path: 
 
 def test_an_old_python_is_told_so() -> None:
     source = (ROOT / "localcloud" / "__init__.py").read_text()
-    old = "import sys; sys.version_info = (3, 10, 4); sys.version = '3.10.4 (main)'\n"
+    old = "import sys; sys.version_info = (3, 11, 9); sys.version = '3.11.9 (main)'\n"
     done = subprocess.run([sys.executable, "-c", old + source], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "3.11 or newer, and this is 3.10.4" in done.stderr
+    assert "3.12 or newer, and this is 3.11.9" in done.stderr
