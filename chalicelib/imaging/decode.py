@@ -16,7 +16,7 @@ from chalicelib.errors import (
     TooManyFrames,
     UnsupportedFormat,
 )
-from chalicelib.imaging import animation, headers, metadata
+from chalicelib.imaging import animation, headers, metadata, profiles
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
@@ -39,6 +39,9 @@ _DECODERS = {
     "heic": ("pillow_heif.as_plugin", "HeifImageFile"),
 }
 _FIRST_PAGE_ONLY = frozenset({"tiff", "heic"})
+_KEEP_THEIR_OWN = frozenset({"avif", "webp"})
+"""The formats whose decoders keep the picture that they have handed over, in one form or two."""
+
 _TURNED_BY_DECODER = frozenset({"tiff", "heic"})
 
 
@@ -132,6 +135,7 @@ def _decoder(name: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
 def _check(header: headers.Header, limits: Limits) -> None:
     if header.frames > limits.max_frames:
         raise TooManyFrames(f"The image has {header.frames:,} frames: at most {limits.max_frames:,} are allowed")
+    headers.check_sides(header)
     pixels = header.width * header.height * header.frames
     if pixels > limits.max_pixels:
         of_frames = f" x {header.frames:,} frames" if header.frames > 1 else ""
@@ -162,7 +166,7 @@ def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.H
         frames=header.frames,
         orientation=orientation,
         turn=turn,
-        profile=file.info.get("icc_profile") or None,
+        profile=profiles.usable(file.info.get("icc_profile")),
         mode=file.mode,
         has_alpha=file.has_transparency_data,
         plays=animation.plays(name, file.info.get("loop")),
@@ -187,6 +191,8 @@ def _frame(original: Original, index: int) -> Frame:
     if original.frames == 1:
         _scale_clear_level(file)
         file.load()
+        if original.name in _KEEP_THEIR_OWN:
+            file.fp = file._decoder = None  # type: ignore[attr-defined] # noqa: SLF001 - hundreds of megabytes
         negative = original.name == "tiff" and file.mode.startswith("I;16") and _tiff_white_is_zero(file)
         return Frame(file.convert("I").point(lambda level: level * -1 + 65_535) if negative else file, 0)
     try:

@@ -147,13 +147,13 @@ def rgb_profile(primaries: Matrix, gamma: float) -> bytes:
     tags = [(b"wtpt", _xyz((0.9642, 1.0, 0.8249)))]
     tags += [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)]
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    return _profile(b"mntr", b"RGB ", b"XYZ ", tags)
+    return icc_profile(b"mntr", b"RGB ", b"XYZ ", tags)
 
 
 def grey_profile(gamma: float) -> bytes:
     """A display profile of one channel."""
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    return _profile(b"mntr", b"GRAY", b"XYZ ", [(b"wtpt", _xyz((0.9642, 1.0, 0.8249))), (b"kTRC", curve)])
+    return icc_profile(b"mntr", b"GRAY", b"XYZ ", [(b"wtpt", _xyz((0.9642, 1.0, 0.8249))), (b"kTRC", curve)])
 
 
 def cmyk_profile(corners: dict[Pixel, tuple[float, float, float]], other: tuple[float, float, float]) -> bytes:
@@ -171,14 +171,14 @@ def cmyk_profile(corners: dict[Pixel, tuple[float, float, float]], other: tuple[
     table += ramp * 4
     table += b"".join(bytes([round(light * 2.55), round(a + 128), round(b + 128)]) for light, a, b in grid)
     table += ramp * 3
-    return _profile(b"prtr", b"CMYK", b"Lab ", [(b"wtpt", _xyz((0.9642, 1.0, 0.8249))), (b"A2B0", table)])
+    return icc_profile(b"prtr", b"CMYK", b"Lab ", [(b"wtpt", _xyz((0.9642, 1.0, 0.8249))), (b"A2B0", table)])
 
 
 def _xyz(values: Sequence[float]) -> bytes:
     return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
-def _profile(kind: bytes, space: bytes, connection: bytes, tags: list[tuple[bytes, bytes]]) -> bytes:
+def icc_profile(kind: bytes, space: bytes, connection: bytes, tags: list[tuple[bytes, bytes]]) -> bytes:
     text = b"a test's own\0"
     described = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78)
     tags = [(b"desc", described), (b"cprt", b"text\0\0\0\0none\0"), *tags]

@@ -1,0 +1,17 @@
+"""Every hostile file, and the largest sound ones of each format; each is made when it is asked for."""
+
+from collections.abc import Callable
+
+from tests.imaging.hostile import avifs, bmps, gifs, jpegs, pngs, tiffs, webps
+
+AVIF_SIDE = 5_900
+
+EVERY: dict[str, tuple[Callable[[], bytes], int | None]] = {
+    **{
+        name: (make, None)
+        for module in (bmps, pngs, tiffs, gifs, jpegs, webps, avifs)
+        for name, make in module.FILES.items()
+    },
+    **{name: (make, AVIF_SIDE) for name, make in avifs.AD_HOC.items()},
+}
+"""What makes each file, and the side of the AVIF that is ordered of it in place of the default pipeline's variants."""
