@@ -12,6 +12,7 @@ from PIL.ExifTags import IFD, Base
 
 from chalicelib.errors import CorruptImage, PermanentError
 from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.headers import tiff
 from chalicelib.model.picture import Metadata, VariantSpec
 
 _COPYRIGHT = (Base.Artist, Base.Copyright)
@@ -85,6 +86,9 @@ def read(file: ImageFile.ImageFile) -> Tags:
         xmp = xmp.encode()
     try:
         with named_errors("exif"):
+            block = file.info.get("exif", b"").removeprefix(b"Exif\0\0")
+            if block:
+                tiff.check_tags(block)
             exif = Image.Image.getexif(file)
             exif.get_ifd(IFD.Exif)
     except PermanentError:

@@ -1,11 +1,19 @@
-"""AV1 (Bitstream & Decoding Process Specification, 5.3 to 5.5): the size that a sequence header allows its frames."""
+"""AV1 (Bitstream & Decoding Process Specification, 5.3 to 5.5): what a sequence header says of its frames."""
 
-from chalicelib.imaging.headers.common import Header
+from typing import NamedTuple
 
 ENOUGH = 512
 """Bytes in which a sequence header is found: a temporal delimiter may precede it, and it has some dozens."""
 
-_SEQUENCE_HEADER, _LAST_BEFORE = 1, 2
+_SEQUENCE_HEADER, _TEMPORAL_DELIMITER = 1, 2
+
+
+class Coded(NamedTuple):
+    """The largest size that a frame may have; `deep` are samples of more than 8 bits."""
+
+    width: int
+    height: int
+    deep: bool
 
 
 class _Bits:
@@ -20,8 +28,8 @@ class _Bits:
         return self._value >> max(self._left, 0) & (1 << count) - 1
 
 
-def coded_size(data: bytes) -> Header | None:
-    """The largest frame that the sequence header near the start of `data` allows; None where there is none."""
+def coded(data: bytes) -> Coded | None:
+    """What the sequence header near the start of `data` allows; None where there is none."""
     at = 0
     while at + 2 < len(data):
         head = data[at]
@@ -31,8 +39,8 @@ def coded_size(data: bytes) -> Header | None:
         if sized:
             length, at = _leb128(data, at)
         if kind == _SEQUENCE_HEADER:
-            return _size(_Bits(data[at : at + min(length, ENOUGH)]))
-        if kind != _LAST_BEFORE:
+            return _read(_Bits(data[at : at + min(length, ENOUGH)]))
+        if kind != _TEMPORAL_DELIMITER:
             return None
         at += length
     return None
@@ -50,14 +58,34 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _size(bits: _Bits) -> Header:
+def _read(bits: _Bits) -> Coded:
     bits.take(4)  # profile, still picture
-    if bits.take(1):  # reduced still picture header
+    reduced = bits.take(1)
+    if reduced:
         bits.take(5)
     else:
         _pass_operating_points(bits)
     across, down = bits.take(4) + 1, bits.take(4) + 1
-    return Header(bits.take(across) + 1, bits.take(down) + 1)
+    width, height = bits.take(across) + 1, bits.take(down) + 1
+    if not reduced and bits.take(1):  # frame ids
+        bits.take(7)
+    bits.take(3)
+    if not reduced:
+        _pass_tools(bits)
+    bits.take(3)
+    return Coded(width, height, deep=bool(bits.take(1)))
+
+
+def _pass_tools(bits: _Bits) -> None:
+    bits.take(4)
+    order_hint = bits.take(1)
+    if order_hint:
+        bits.take(2)
+    screen_content = 2 if bits.take(1) else bits.take(1)
+    if screen_content and not bits.take(1):
+        bits.take(1)
+    if order_hint:
+        bits.take(3)
 
 
 def _pass_operating_points(bits: _Bits) -> None:

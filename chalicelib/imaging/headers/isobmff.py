@@ -5,16 +5,29 @@ from typing import NamedTuple
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
 from chalicelib.imaging.headers import av1
-from chalicelib.imaging.headers.common import Header, check_count, u16, u32
+from chalicelib.imaging.headers.common import check_count, u16, u32
 
 MAX_BOXES = 20_000
 """Of those that are gone through. An iPhone's picture has a few hundred: three for each of 48 tiles, and some more."""
 
+MAX_LIST_BYTES = 500_000
+"""Of all lists of items, references and samples: 20 bytes for an item, 4 for a sample, where a thousand of either is
+much. Decoders look through all of one list for each entry of another."""
+
+MAX_SAMPLES = 20_000
+"""Frames of a track: where all have one size, the list is as short for any number of them."""
+
 MAX_CANVAS = 100_000_000
 """Pixels of any picture in the file."""
 
+MAX_DEEP_CANVAS = 65_000_000
+"""Pixels of one with more than 8 bits a sample: a decoder takes up to 22 bytes for each, of which 8 are its planes, 6
+the same with film grain, and 8 what is handed over."""
+
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 """The boxes that others lie in, and how many bytes precede them."""
+
+_LISTS = {b"iinf", b"iref", b"ipma", b"iloc", b"stts", b"stsc", b"stsz", b"stco", b"co64", b"stss", b"ctts"}
 
 _TO_THE_END, _LONG = 0, 1
 
@@ -36,24 +49,26 @@ def read(data: bytes) -> None:
     for box in _boxes(data, 0, len(data)):
         boxes.append(box)
         check_count("image", len(boxes), MAX_BOXES, "boxes")
+    listed = sum(box.end - box.at for box in boxes if box.kind in _LISTS)
+    check_count("image", listed, MAX_LIST_BYTES, "bytes of lists")
     for box in boxes:
         if box.kind == b"ispe":
-            _check_canvas(Header(u32(data, box.at + 4), u32(data, box.at + 8)))
+            _check_canvas(u32(data, box.at + 4), u32(data, box.at + 8), MAX_CANVAS)
+        elif box.kind == b"stsz":
+            check_count("image", u32(data, box.at + 8), MAX_SAMPLES, "frames")
     stored = next((box.at for box in boxes if box.kind == b"idat"), 0)
     places = [place for box in boxes if box.kind == b"iloc" for place in _items(data, box, stored)]
     places += [u32(data, at) for box in boxes if box.kind == b"stco" for at in range(box.at + 8, box.end - 3, 4)]
     check_count("image", len(places), MAX_BOXES, "items")
     for place in places:
-        size = av1.coded_size(data[place : place + av1.ENOUGH])
-        if size is not None:
-            _check_canvas(size)
+        picture = av1.coded(data[place : place + av1.ENOUGH])
+        if picture is not None:
+            _check_canvas(picture.width, picture.height, MAX_DEEP_CANVAS if picture.deep else MAX_CANVAS)
 
 
-def _check_canvas(size: Header) -> None:
-    if size.width * size.height > MAX_CANVAS:
-        raise ImageTooLarge(
-            f"The file has a picture of {size.width:,} x {size.height:,} pixels: at most {MAX_CANVAS:,} are allowed"
-        )
+def _check_canvas(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise ImageTooLarge(f"The file has a picture of {width:,} x {height:,} pixels: at most {most:,} are allowed")
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[_Box]:

@@ -1,6 +1,7 @@
 """TIFF (revision 6.0, and BigTIFF): the first directory, and what of it the decoder unpacks."""
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,10 +22,16 @@ MAX_VALUES = 250_000
 """Numbers in all tags but those of strips and tiles, EXIF included, each of which becomes a Python object, and
 rationals several. The largest tables of the specification (transfer function, colour map) have 196,608."""
 
+MAX_SCANNED_PIXELS = 2_000_000_000
+"""Pixels times scans of all strips or tiles that are JPEGs: libtiff goes through a hundred scans of each."""
+
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 277, 322, 323
-_COUNTED = {273, 279, 324, 325}
-_PACKED = {279, 325}
-_DIRECTORIES = {0x8769, 0x8825}
+_COMPRESSION, _ROWS = 259, 278
+_OFFSETS, _LENGTHS = {273, 324}, {279, 325}
+_COUNTED = _OFFSETS | _LENGTHS
+_JPEG = {6, 7}
+_BIG = 43
+_INNER = {0x8769, 0x8825}
 """EXIF and GPS."""
 
 _TEXT_OR_BYTES = {1, 2, 7}
@@ -45,22 +52,28 @@ class _Entry(NamedTuple):
 
 def read(data: bytes) -> None:
     """Nothing: Pillow tells the size, turned as the picture is. Refused is what it would take too long over."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    try:
-        first = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
-        entries = list(_entries(data, order, first, big=big))
-        inner = [
-            found
-            for entry in entries
-            if entry.tag in _DIRECTORIES
-            for place in _values(data, order, entry, 1)
-            for found in _entries(data, order, place, big=big)
-        ]
-    except struct.error as error:
-        raise CorruptImage("The tiff file ends in the middle of its header") from error
+    order, entries, inner = _directories(data)
     _check_values(entries + inner)
     _check_blocks(data, order, entries)
+
+
+def check_tags(block: bytes) -> None:
+    """Refuse an EXIF block, which is built like a TIFF, whose values would take too long to unpack."""
+    _, entries, inner = _directories(block)
+    _check_values(entries + inner)
+
+
+def _directories(data: bytes) -> tuple[str, list[_Entry], list[_Entry]]:
+    """The byte order, the tags of the first directory, and those of the directories of EXIF and GPS."""
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        big = struct.unpack_from(order + "H", data, 2)[0] == _BIG
+        first = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
+        entries = list(_entries(data, order, first, big=big))
+        places = [place for entry in entries if entry.tag in _INNER for place in _values(data, order, entry, 1)]
+        return order, entries, [entry for place in places for entry in _entries(data, order, place, big=big)]
+    except struct.error as error:
+        raise CorruptImage("The tiff file ends in the middle of its header") from error
 
 
 def _entries(data: bytes, order: str, start: int, *, big: bool) -> Iterator[_Entry]:
@@ -105,17 +118,32 @@ def _check_blocks(data: bytes, order: str, entries: list[_Entry]) -> None:
     wide, high = largest(_TILE_WIDTH, width), largest(_TILE_HEIGHT, height)
     if 0 in {width, height, wide, high}:
         raise CorruptImage("The tiff file says that it has no pixels")
+    tiled = any(entry.tag == _TILE_WIDTH for entry in entries)
     across, down = -(-width // wide), -(-height // high)
     decoded = across * wide * down * high * largest(_BITS, 1) * largest(_SAMPLES, 1) // 8
-    if _TILE_WIDTH in {entry.tag for entry in entries}:
+    if tiled:
         check_count("tiff", across * down, MAX_BLOCKS, "tiles")
     if decoded > MAX_DECODED_BYTES:
         raise ImageTooLarge(
             f"The TIFF has {width:,} x {height:,} pixels, whose strips or tiles unpack to {decoded:,} bytes: "
             f"at most {MAX_DECODED_BYTES:,} are allowed"
         )
-    packed = sum(sum(_values(data, order, entry, MAX_BLOCKS)) for entry in entries if entry.tag in _PACKED)
+    offsets, lengths = (
+        [value for entry in entries if entry.tag in tags for value in _values(data, order, entry, MAX_BLOCKS)]
+        for tags in (_OFFSETS, _LENGTHS)
+    )
+    packed = sum(lengths)
     if packed > MAX_PACKED_BYTES:
         raise ImageTooLarge(
             f"The TIFF has strips or tiles of {packed:,} bytes together: at most {MAX_PACKED_BYTES:,} are allowed"
         )
+    if largest(_COMPRESSION, 1) in _JPEG:
+        rows = high if tiled else min(largest(_ROWS, height), height)
+        _check_scans(data, Counter(zip(offsets, lengths, strict=False)), wide * rows)
+
+
+def _check_scans(data: bytes, places: Counter[tuple[int, int]], pixels: int) -> None:
+    """Refuse strips or tiles of `pixels` each whose JPEGs repeat their scans; several may lie in one place."""
+    scans = sum(times * data.count(b"\xff\xda\0", at, at + length) for (at, length), times in places.items())
+    if scans * pixels > MAX_SCANNED_PIXELS:
+        raise ImageTooLarge(f"The TIFF has JPEGs of {pixels:,} pixels in {scans:,} scans, too many to go through")

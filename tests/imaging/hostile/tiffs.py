@@ -139,6 +139,19 @@ def jpeg_of_another_size(said: tuple[int, int], true: tuple[int, int]) -> bytes:
     return strips(*said, said[1], out.getvalue(), samples=3, compression=JPEG)
 
 
+def repeated_scans(strips_in_one_place: int, scans: int) -> bytes:
+    """Strips of a megapixel, progressive JPEGs all, whose second scan is repeated."""
+    out = io.BytesIO()
+    Image.new("L", (1_000, 1_000), 90).save(out, "JPEG", progressive=True)
+    data = out.getvalue()
+    first = data.index(b"\xff\xda")
+    start = data.index(b"\xff\xda", first + 2)
+    end = data.find(b"\xff\xda", start + 2)
+    return strips(
+        1_000, 1_000 * strips_in_one_place, 1_000, data[:end] + data[start:end] * scans + data[end:], compression=JPEG
+    )
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "tiff, 100 x 100, tiles of 26,000 x 26,000": lambda: tiles(
         100, 100, (26_000, 26_000), deflated_zeros(26_000 * 26_000 * 3), samples=3, compression=DEFLATE
@@ -173,6 +186,10 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tiff, description of 49 MB": lambda: many_values(270, 2, 49_000_000),
     "tiff, EXIF of 6,200,000 rationals": lambda: exif_values(RATIONAL, 6_200_000),
     "tiff, EXIF of 24,000,000 numbers": lambda: exif_values(SHORT, 24_000_000),
+    "tiff, EXIF of 240,000 rationals": lambda: exif_values(RATIONAL, 240_000),
+    "tiff, 240,000 resolutions": lambda: many_values(282, RATIONAL, 240_000),
+    "tiff, 90 MP in 90 JPEGs of 90 scans": lambda: repeated_scans(90, 90),
+    "tiff, 1 MP of 90 scans": lambda: repeated_scans(1, 90),
     "tiff, tag bomb": lambda: tag_bomb(10_000, 1_400_000),
     "tiff, 32,600 tags": many_tags,
     "tiff, LZMA, 64 MP": lzma_bomb,
