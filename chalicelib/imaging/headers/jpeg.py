@@ -23,15 +23,8 @@ MAX_TABLE_BYTES = 20_000
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times scans: a hundred scans of 20 megapixels, where encoders write one to a dozen."""
 
-MAX_ARITHMETIC_PIXELS = 400_000_000
-"""Pixels times scans where the coding is arithmetic, which takes five times as long and is hardly ever seen."""
-
-MAX_COEFFICIENTS = 300_000_000
-"""Pixels times components of a JPEG in several scans: a decoder keeps them all, at two bytes, until the last scan."""
-
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xCA}
-_ARITHMETIC = {0xC9, 0xCA}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
 """Markers without a length; 0x00 is a byte of data that strayed, which decoders pass over."""
@@ -98,28 +91,17 @@ def _check_kind(data: bytes, at: int, marker: int) -> None:
 
 
 def _header(data: bytes, marker: int, at: int, *, scan: int) -> Header:
-    """The size from the frame header at `at`; refused is a file whose scans would keep a decoder busy for too long."""
+    """The size from the frame header at `at`; refused is a file whose scans would keep a decoder busy for too long.
+
+    Scans are counted only where the first one does not hold everything: a decoder stops after one that does.
+    """
     height, width, components = u16(data, at + 3), u16(data, at + 5), data[at + 7]
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
     if data.rfind(b"\xff\xd9", scan) < 0:
         raise CorruptImage("The jpeg file is truncated: it has no end marker")
-    _check_scans(data, marker, Header(width, height), components, scan)
+    if marker in _PROGRESSIVE or data[scan + 2] < components:
+        scans = data.count(b"\xff\xda\0", scan) + 1
+        if width * height * scans > MAX_SCANNED_PIXELS:
+            raise ImageTooLarge(f"The JPEG has {width} x {height} pixels in {scans} scans, too many to go through")
     return Header(width, height)
-
-
-def _check_scans(data: bytes, marker: int, header: Header, components: int, scan: int) -> None:
-    """Count the scans where the first one does not hold everything; a decoder stops after one that does."""
-    several = marker in _PROGRESSIVE or data[scan + 2] < components
-    scans = data.count(b"\xff\xda\0", scan) + 1 if several else 1
-    pixels = header.width * header.height
-    most = MAX_ARITHMETIC_PIXELS if marker in _ARITHMETIC else MAX_SCANNED_PIXELS
-    if pixels * scans > most:
-        raise ImageTooLarge(
-            f"The JPEG has {header.width} x {header.height} pixels in {scans} scans, too many to go through"
-        )
-    if several and pixels * components > MAX_COEFFICIENTS:
-        raise ImageTooLarge(
-            f"The JPEG has {header.width} x {header.height} pixels of {components} components in several scans, "
-            f"which must be held together: at most {MAX_COEFFICIENTS:,} in all are allowed"
-        )

@@ -32,6 +32,40 @@ def moving(width: int, height: int, count: int) -> bytes:
     return out.getvalue()
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def with_boxes(*more: bytes) -> bytes:
+    """A sound file with more boxes in its `meta`; what it says of places in the file is then wrong."""
+    data = flat(100, 100)
+    at = data.index(b"meta") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    added = b"".join(more)
+    return data[:at] + struct.pack(">I", size + len(added)) + data[at + 4 : at + size] + added + data[at + size :]
+
+
+def many_items(count: int) -> bytes:
+    """That many items, which decoders look up one by one."""
+    items = b"".join(
+        box(b"infe", struct.pack(">IHH4s", 0x02000000, at % 65_536, 0, b"av01"), b"\0") for at in range(count)
+    )
+    return with_boxes(box(b"iinf", struct.pack(">II", 0x01000000, count), items))
+
+
+def many_references(count: int) -> bytes:
+    references = b"".join(box(b"dimg", struct.pack(">IHI", at, 1, at + 1)) for at in range(1, count))
+    return with_boxes(box(b"iref", struct.pack(">I", 0x01000000), references))
+
+
+def many_samples(count: int) -> bytes:
+    """A track of that many frames, which all have one size, in as many chunks."""
+    data = moving(64, 64, 3)
+    at = data.index(b"stsz")
+    return data[: at + 8] + struct.pack(">II", 100, count) + data[at + 16 :]
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "avif, 99 MP": lambda: flat(9_900, 10_000),
     "avif, RGBA, 99 MP": lambda: flat(9_900, 10_000, "RGBA"),
@@ -41,6 +75,13 @@ FILES: dict[str, Callable[[], bytes]] = {
     "avif, 100 x 100, which says it has 9,900 x 10,000": lambda: resized(flat(100, 100), 9_900, 10_000),
     "avif, 16,000 x 16,000": lambda: flat(16_000, 16_000),
     "avif, 65,535 x 1,500": lambda: flat(65_535, 1_500),
+    "avif, 2,000,000 items": lambda: many_items(2_000_000),
+    "avif, 2,000,000 references": lambda: many_references(2_000_000),
+    "avif, 4,000,000 empty boxes": lambda: with_boxes(box(b"free") * 4_000_000),
+    "avif, boxes in boxes": lambda: with_boxes(
+        b"".join(struct.pack(">I4s", 8 * at, b"ipco") for at in range(100_000, 0, -1))
+    ),
+    "avif, 2,500,000 samples": lambda: many_samples(2_500_000),
     "avif, 6 frames of 4,000 x 4,000": lambda: moving(4_000, 4_000, 6),
 }
 AD_HOC: dict[str, Callable[[], bytes]] = {

@@ -5,17 +5,12 @@ import zlib
 from collections.abc import Callable
 
 from tests.imaging import pictures
-from tests.imaging.hostile import profiles
+from tests.imaging.hostile import profiles, tiffs
+from tests.imaging.hostile.zeros import deflated_zeros
 
 Chunk = tuple[bytes, bytes]
 FILE_BYTES = 49_900_000
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-
-
-def deflated_zeros(length: int, fill: bytes = b"\0") -> bytes:
-    packer, block = zlib.compressobj(9), fill * 1_000_000
-    parts = [packer.compress(block) for _ in range(length // len(block))]
-    return b"".join([*parts, packer.compress(fill * (length % len(block))), packer.flush()])
 
 
 def flat(width: int, height: int, *chunks: Chunk, depth: int = 8, colour: int = 0, interlaced: bool = False) -> bytes:
@@ -94,6 +89,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     ),
     "png, 40,000 colour profiles": lambda: stuffed(b"iCCP", b"p\0\0" + deflated_zeros(1_000_000), count=40_000),
     "png, 100 gamma values more": lambda: stuffed(b"gAMA", b"\0\0\0\1", count=100),
+    "png, EXIF of 6,000,000 rationals": lambda: flat(100, 100, (b"eXIf", tiffs.exif_values(tiffs.RATIONAL, 6_000_000))),
     "apng, 1,000 tiny frames on 316 x 316": lambda: apng(316, 316, 1_000, (1, 1)),
     "apng, 40 tiny frames on 65,535 x 38": lambda: apng(65_535, 38, 40, (1, 1)),
     "apng, 2 frames of 7,000 x 7,000": lambda: apng(7_000, 7_000, 2, (7_000, 7_000)),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from tests.imaging.hostile.pngs import deflated_zeros
+from tests.imaging.hostile.zeros import deflated_zeros
 
 SHORT, LONG, RATIONAL, DOUBLE = 3, 4, 5, 12
 RAW, LZW, JPEG, DEFLATE, LZMA, ZSTD = 1, 5, 7, 8, 34_925, 50_000

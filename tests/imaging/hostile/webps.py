@@ -1,10 +1,25 @@
 """WebPs (RFC 9649) that ask for more than their bytes let expect."""
 
 import io
+import random
 import struct
 from collections.abc import Callable
 
 from PIL import Image
+
+from tests.imaging.hostile import tiffs
+
+
+def noise(width: int, height: int, **options: object) -> bytes:
+    """A picture of tiles of noise."""
+    tile = Image.frombytes("RGB", (500, 500), random.Random(1).randbytes(750_000))
+    picture = Image.new("RGB", (width, height))
+    for left in range(0, width, 500):
+        for top in range(0, height, 500):
+            picture.paste(tile, (left, top))
+    out = io.BytesIO()
+    picture.save(out, "WEBP", **options)
+    return out.getvalue()
 
 
 def chunk(kind: bytes, content: bytes = b"") -> bytes:
@@ -63,6 +78,11 @@ FILES: dict[str, Callable[[], bytes]] = {
     "webp, lossless, 50 MP": lambda: flat(7_000, 7_000, "RGBA", lossless=True),
     "webp, 16,383 x 3,051": lambda: flat(16_383, 3_051),
     "webp, 3,051 x 16,383": lambda: flat(3_051, 16_383),
+    "webp, noise, 45 MP": lambda: noise(6_500, 7_000, quality=20, method=0),
+    "webp, lossless noise, 15 MP": lambda: noise(4_000, 3_800, lossless=True, quality=0, method=0),
+    "webp, EXIF of 6,200,000 rationals": lambda: extended(
+        100, 100, 8, flat(100, 100)[12:], chunk(b"EXIF", tiffs.exif_values(tiffs.RATIONAL, 6_000_000))
+    ),
     "webp, 2 frames of 7,000 x 7,000": lambda: moving((7_000, 7_000), 2, (7_000, 7_000)),
     "webp, 2 frames with alpha of 7,000 x 7,000": lambda: moving((7_000, 7_000), 2, (7_000, 7_000), "RGBA"),
     "webp, 1,000 frames of 1 x 1 on 310 x 310": lambda: moving((310, 310), 1_000, (1, 1), "RGBA", lossless=True),

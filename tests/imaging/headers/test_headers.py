@@ -77,7 +77,7 @@ def test_a_webp_is_limited_to_what_its_decoder_can_hold():
 
 
 def test_the_decoder_is_asked_where_it_reads_a_header_without_pixels():
-    assert headers.read(pictures.file_of(SMALL, "BMP"), "bmp") is None
+    assert headers.read(pictures.file_of(SMALL, "TIFF"), "tiff") is None
 
 
 def test_a_gif_frame_over_the_edge_makes_the_canvas_larger():
