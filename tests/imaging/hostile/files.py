@@ -6,6 +6,9 @@ from tests.imaging.hostile import avifs, bmps, gifs, jpegs, pngs, tiffs, webps
 
 AVIF_SIDE = 5_900
 
+SOUND = " MP"
+"""How the names of those end which are no attack, and come out."""
+
 EVERY: dict[str, tuple[Callable[[], bytes], int | None]] = {
     **{
         name: (make, None)

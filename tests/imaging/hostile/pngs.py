@@ -73,7 +73,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "png, RGBA, 65,535 x 1,525": lambda: flat(65_535, 1_525, colour=6),
     "png, RGBA, 1,525 x 65,535": lambda: flat(1_525, 65_535, colour=6),
     "png, RGBA of 16 bits, interlaced, 99 MP": lambda: flat(9_900, 10_000, depth=16, colour=6, interlaced=True),
-    "png, RGBA of 16 bits, interlaced, tall, 99 MP": lambda: flat(1_650, 60_000, depth=16, colour=6, interlaced=True),
+    "png, RGBA of 16 bits, interlaced, tall, 99 MP": lambda: flat(3_000, 33_000, depth=16, colour=6, interlaced=True),
     "png, grey with alpha of 16 bits, 99 MP": lambda: flat(9_900, 10_000, depth=16, colour=4),
     "png, grey of 16 bits with a clear level, 99 MP": lambda: flat(9_900, 10_000, (b"tRNS", b"\0\1"), depth=16),
     "png, palette with alpha, 99 MP": lambda: flat(
