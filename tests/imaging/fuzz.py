@@ -24,6 +24,7 @@ from PIL import Image, ImageCms
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Metadata, VariantSpec, Watermark
+from tests.imaging.hostile import bmps, jpegs, pngs, profiles, tiffs, webps, zeros
 
 SECONDS_PER_FILE = 10
 MEMORY_BYTES = 1 << 30
@@ -65,21 +66,33 @@ def seeds() -> dict[str, bytes]:
     return {
         "jpeg": _file(rgb, "JPEG", exif=exif),
         "jpeg progressive": _file(rgb, "JPEG", progressive=True, icc_profile=profile),
+        "jpeg scans": jpegs.repeated_scans(40, 30, 2),
+        "jpeg arithmetic": jpegs.arithmetic(40, 30, 0xC9, jpegs.scan(3, 0, 63, 0, 0)),
+        "jpeg cmyk profile": _file(rgb.convert("CMYK"), "JPEG", icc_profile=profiles.lookup(4, 5, b"CMYK", entries=64)),
         "jpeg cmyk": _file(rgb.convert("CMYK"), "JPEG"),
         "png": _file(rgb, "PNG", exif=exif),
         "png alpha": _file(rgba, "PNG"),
+        "png interlaced": pngs.flat(40, 30, depth=16, colour=6, interlaced=True),
+        "png profile": pngs.flat(40, 30, pngs.profile_chunk(profiles.multi_process(2, 3)), colour=2),
         "png palette": _file(rgb.quantize(16), "PNG", transparency=3),
         "png grey 16": _file(rgb.convert("L").convert("I").point(lambda level: level * 257).convert("I;16"), "PNG"),
         "apng": _file(rgb, "PNG", **moving),
         "webp": _file(rgb, "WEBP", exif=exif),
         "webp lossless": _file(rgba, "WEBP", lossless=True),
         "webp moving": _file(rgba, "WEBP", **moving),
+        "webp chunks": webps.extended(40, 30, 8, webps.flat(40, 30)[12:], webps.chunk(b"EXIF", exif.tobytes())),
+        "avif moving": _file(rgb, "AVIF", speed=10, **moving),
         "avif": _file(rgb, "AVIF", speed=10, exif=exif),
         "gif": _file(rgb.quantize(32), "GIF"),
         "gif moving": _file(rgb, "GIF", **moving),
         "tiff": _file(rgb, "TIFF", exif=exif),
         "tiff lzw": _file(rgba, "TIFF", compression="tiff_lzw"),
         "tiff jpeg": _file(rgb, "TIFF", compression="jpeg"),
+        "tiff tiles": tiffs.tiles(40, 30, (16, 16), zeros.deflated_zeros(768), samples=3, compression=tiffs.DEFLATE),
+        "tiff strips": tiffs.strips(40, 30, 7, bytes(280)),
+        "tiff scans": tiffs.repeated_scans(2, 3, side=40),
+        "tiff exif": tiffs.exif_values(tiffs.RATIONAL, 30),
+        "bmp runs": bmps.bmp(40, 30, b"\x28\1\0\0" * 30, compression=bmps.RLE8),
         "bmp": _file(rgb, "BMP"),
         "bmp palette": _file(rgb.quantize(16), "BMP"),
     }

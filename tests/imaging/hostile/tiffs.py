@@ -139,17 +139,16 @@ def jpeg_of_another_size(said: tuple[int, int], true: tuple[int, int]) -> bytes:
     return strips(*said, said[1], out.getvalue(), samples=3, compression=JPEG)
 
 
-def repeated_scans(strips_in_one_place: int, scans: int) -> bytes:
-    """Strips of a megapixel, progressive JPEGs all, whose second scan is repeated."""
+def repeated_scans(strips_in_one_place: int, scans: int, side: int = 1_000) -> bytes:
+    """Square strips, progressive JPEGs all, whose second scan is repeated."""
     out = io.BytesIO()
-    Image.new("L", (1_000, 1_000), 90).save(out, "JPEG", progressive=True)
+    Image.new("L", (side, side), 90).save(out, "JPEG", progressive=True)
     data = out.getvalue()
     first = data.index(b"\xff\xda")
     start = data.index(b"\xff\xda", first + 2)
     end = data.find(b"\xff\xda", start + 2)
-    return strips(
-        1_000, 1_000 * strips_in_one_place, 1_000, data[:end] + data[start:end] * scans + data[end:], compression=JPEG
-    )
+    packed = data[:end] + data[start:end] * scans + data[end:]
+    return strips(side, side * strips_in_one_place, side, packed, compression=JPEG)
 
 
 FILES: dict[str, Callable[[], bytes]] = {

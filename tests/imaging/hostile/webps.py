@@ -84,7 +84,9 @@ FILES: dict[str, Callable[[], bytes]] = {
         100, 100, 8, flat(100, 100)[12:], chunk(b"EXIF", tiffs.exif_values(tiffs.RATIONAL, 6_000_000))
     ),
     "webp, 2 frames of 7,000 x 7,000": lambda: moving((7_000, 7_000), 2, (7_000, 7_000)),
-    "webp, 2 frames with alpha of 7,000 x 7,000": lambda: moving((7_000, 7_000), 2, (7_000, 7_000), "RGBA"),
+    "webp, 2 frames with alpha of 7,000 x 7,000": lambda: moving(
+        (7_000, 7_000), 2, (7_000, 7_000), "RGBA", lossless=True
+    ),
     "webp, 1,000 frames of 1 x 1 on 310 x 310": lambda: moving((310, 310), 1_000, (1, 1), "RGBA", lossless=True),
     "webp, 30 frames of 1 x 1 on 16,383 x 200": lambda: moving((16_383, 200), 30, (1, 1), "RGBA", lossless=True),
 }
