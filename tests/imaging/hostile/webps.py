@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tests.imaging.hostile import tiffs
+from tests.imaging.hostile import tiffs, vp8l
 
 
 def noise(width: int, height: int, **options: object) -> bytes:
@@ -80,6 +80,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "webp, 3,051 x 16,383": lambda: flat(3_051, 16_383),
     "webp, noise, 45 MP": lambda: noise(6_500, 7_000, quality=20, method=0),
     "webp, lossless noise, 15 MP": lambda: noise(4_000, 3_800, lossless=True, quality=0, method=0),
+    "webp, 65,536 groups of prefix codes": lambda: riff(chunk(b"VP8L", vp8l.many_groups(1_024, 2, 65_536))),
+    "webp, 65,536 groups of prefix codes, 49 MP": lambda: riff(chunk(b"VP8L", vp8l.many_groups(7_008, 5, 65_536))),
     "webp, EXIF of 6,200,000 rationals": lambda: extended(
         100, 100, 8, flat(100, 100)[12:], chunk(b"EXIF", tiffs.exif_values(tiffs.RATIONAL, 6_000_000))
     ),
