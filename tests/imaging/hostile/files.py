@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.imaging.hostile import avifs, bmps, gifs, jpegs, pngs, tiffs, webps
+from tests.imaging.hostile import avifs, bmps, gifs, jpegs, moving, pngs, tiffs, webps
 
 AVIF_SIDE = 5_900
 
@@ -12,7 +12,7 @@ SOUND = " MP"
 EVERY: dict[str, tuple[Callable[[], bytes], int | None]] = {
     **{
         name: (make, None)
-        for module in (bmps, pngs, tiffs, gifs, jpegs, webps, avifs)
+        for module in (bmps, pngs, tiffs, gifs, jpegs, webps, avifs, moving)
         for name, make in module.FILES.items()
     },
     **{name: (make, AVIF_SIDE) for name, make in avifs.AD_HOC.items()},
