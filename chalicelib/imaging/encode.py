@@ -33,7 +33,7 @@ MAX_PIXELS = {
     Format.JPEG: 50_000_000,
     Format.PNG: 50_000_000,
     Format.WEBP: 25_000_000,
-    Format.AVIF: 35_000_000,
+    Format.AVIF: 31_000_000,
     Format.GIF: 50_000_000,
 }
 """The largest picture, or frame, that a function of 1,769 MB encodes: docs/decisions.md has the peaks at each bound."""

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from PIL import Image
 
+from tests.imaging.hostile import jpegs
+
 
 @lru_cache(maxsize=2)
 def flat(width: int, height: int, mode: str = "RGB", subsampling: str = "4:2:0") -> bytes:
@@ -84,7 +86,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "avif, 2,500,000 samples": lambda: many_samples(2_500_000),
     "avif, 6 frames of 4,000 x 4,000": lambda: moving(4_000, 4_000, 6),
 }
-AD_HOC: dict[str, Callable[[], bytes]] = {
-    "avif, RGBA, 99 MP, as 5,900 x 5,900 AVIF": lambda: flat(9_900, 10_000, "RGBA"),
-    "avif, RGBA, 4:4:4, 99 MP, as 5,900 x 5,900 AVIF": lambda: flat(9_900, 10_000, "RGBA", "4:4:4"),
+AD_HOC: dict[str, tuple[Callable[[], bytes], int]] = {
+    "avif, RGBA, 99 MP, as 5,900 x 5,900 AVIF": (lambda: flat(9_900, 10_000, "RGBA"), 5_900),
+    "avif, as 5,500 x 5,500 AVIF, RGBA, 4:4:4, 99 MP": (lambda: flat(9_900, 10_000, "RGBA", "4:4:4"), 5_500),
+    "jpeg, as 5,500 x 5,500 AVIF, noise, 99 MP": (lambda: jpegs.noise(9_900, 10_000, quality=60), 5_500),
 }
+"""With the side of the AVIF that is ordered."""

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 from tests.imaging.hostile import avifs, bmps, gifs, jpegs, moving, pngs, tiffs, webps
 
-AVIF_SIDE = 5_900
-
 SOUND = " MP"
 """How the names of those end which are no attack, and come out."""
 
@@ -15,6 +13,6 @@ EVERY: dict[str, tuple[Callable[[], bytes], int | None]] = {
         for module in (bmps, pngs, tiffs, gifs, jpegs, webps, avifs, moving)
         for name, make in module.FILES.items()
     },
-    **{name: (make, AVIF_SIDE) for name, make in avifs.AD_HOC.items()},
+    **avifs.AD_HOC,
 }
 """What makes each file, and the side of the AVIF that is ordered of it in place of the default pipeline's variants."""
