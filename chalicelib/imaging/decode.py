@@ -16,8 +16,8 @@ from chalicelib.errors import (
     TooManyFrames,
     UnsupportedFormat,
 )
-from chalicelib.imaging import animation, headers, metadata
-from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging import animation, headers, mending, metadata
+from chalicelib.imaging.boundary import known_kinds, named_errors
 from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
 from chalicelib.model.picture import Limits, Size
@@ -84,10 +84,12 @@ def open_original(data: bytes, limits: Limits) -> Original:
     name = headers.sniff(data)
     decoder = _decoder(name)
     with named_errors(name):
-        header = headers.read(data, name)
+        whole = mending.mended(data, name)
+        header = headers.read(whole, name)
         if header is not None:
             _check(header, limits)
-        file = decoder(io.BytesIO(data))
+        with known_kinds(name):
+            file = decoder(io.BytesIO(whole))
         if header is None:
             frames = 1 if name in _FIRST_PAGE_ONLY else getattr(file, "n_frames", 1)
             header = headers.Header(*file.size, frames)

@@ -18,6 +18,7 @@ _SIGNATURES = (
     (b"GIF89a", "gif"),
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
     (b"BM", "bmp"),
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -120,8 +121,6 @@ def _jpeg_header(data: bytes, marker: int, at: int, *, scan: int) -> Header:
     height, width, components = _u16(data, at + 3), _u16(data, at + 5), data[at + 7]
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
-    if data.rfind(b"\xff\xd9", scan) < 0:
-        raise CorruptImage("The jpeg file is truncated: it has no end marker")
     if marker in _JPEG_PROGRESSIVE or data[scan + 2] < components:
         scans = data.count(b"\xff\xda\0", scan) + 1
         if width * height * scans > MAX_SCANNED_PIXELS:

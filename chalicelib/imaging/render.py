@@ -9,7 +9,7 @@ from PIL import Image
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
 from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import Film
-from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.boundary import named_errors, only_named_errors
 from chalicelib.imaging.decode import Frame, Original
 from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
@@ -61,6 +61,7 @@ def _never() -> None:
     """No deadline."""
 
 
+@only_named_errors()
 def render(
     data: bytes,
     specs: Sequence[VariantSpec],

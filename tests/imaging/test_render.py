@@ -155,7 +155,7 @@ def test_a_variant_of_the_same_size_is_the_same_picture():
     [
         (b"", EmptyObject, "empty"),
         (b"hello, this is no image", UnsupportedFormat, "expected JPEG"),
-        (source("JPEG", "RGB")[:-200], CorruptImage, "truncated: it has no end marker"),
+        (source("JPEG", "RGB")[:-200], CorruptImage, "truncated"),
         (source("PNG", "RGB")[:-40], CorruptImage, "truncated"),
         (source("WEBP", "RGB")[:-40], CorruptImage, "truncated or damaged"),
         (source("AVIF", "RGB")[:-40], CorruptImage, "truncated or damaged"),
