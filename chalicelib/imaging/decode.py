@@ -72,6 +72,20 @@ class Frame:
     milliseconds: int
 
 
+class _OneFrame:
+    """A WebP decoder that ends with the only frame it hands over, and with it two canvases of four bytes a pixel.
+
+    Pillow would keep it while it copies the frame, and for as long as the file.
+    """
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    def get_next(self) -> Any:
+        decoder, self._decoder = self._decoder, None
+        return decoder.get_next()
+
+
 def open_original(data: bytes, limits: Limits) -> Original:
     """The original behind `data`, its limits checked, no pixel decoded.
 
@@ -188,6 +202,8 @@ def _frame(original: Original, index: int) -> Frame:
     file = original.file
     if original.frames == 1:
         _scale_clear_level(file)
+        if original.name == "webp":
+            file._decoder = _OneFrame(file._decoder)  # type: ignore[attr-defined] # noqa: SLF001 - see there
         file.load()
         negative = original.name == "tiff" and file.mode.startswith("I;16") and _tiff_white_is_zero(file)
         return Frame(file.convert("I").point(lambda level: level * -1 + 65_535) if negative else file, 0)

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageSequence
 
-from chalicelib.errors import CorruptImage, ImageTooLarge, TooManyFrames
+from chalicelib.errors import CorruptImage, DeadlineExceeded, ImageTooLarge, TooManyFrames
 from chalicelib.imaging import animation
 from chalicelib.imaging import render as render_module
 from chalicelib.imaging.encode import encode
@@ -295,15 +295,12 @@ def test_equal_variants_are_made_and_counted_once(monkeypatch):
 
 @pytest.mark.parametrize(("width", "height", "frames"), [(640, 360, 88), (480, 270, 150)])
 def test_ordinary_animations_pass_the_limits_with_the_default_pipeline(width, height, frames):
-    class BeyondLimits(Exception):
-        pass
-
     def checkpoint():
-        raise BeyondLimits
+        raise DeadlineExceeded("the limits are passed")
 
     first, *rest = (Image.new("L", (width, height), 80 + at) for at in range(frames))
     data = pictures.file_of(first, "GIF", save_all=True, append_images=rest, duration=40)
-    with pytest.raises(BeyondLimits):
+    with pytest.raises(DeadlineExceeded):
         render(data, load("default").variants, checkpoint=checkpoint)
 
 
