@@ -31,7 +31,7 @@ _JPEG_BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
 """Markers without a length; 0x00 is a byte of data that strayed, which decoders pass over."""
 
 MAX_WEBP_CANVAS = 50_000_000
-"""Pixels: the decoder takes 16 bytes for each, and thirty bytes of file can ask for 268 million of them."""
+"""Pixels: the decoder takes 12 bytes for each, and thirty bytes of file can ask for 268 million of them."""
 
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times scans of a JPEG: a hundred scans of 20 megapixels, where encoders write one to a dozen."""
