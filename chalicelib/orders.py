@@ -31,7 +31,7 @@ class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to quality for one ad hoc variant, or neither for all."""
+    """What a caller may write: `variants`, or any of width to animated for one ad hoc variant, or neither for all."""
 
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
@@ -39,6 +39,7 @@ class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
     fit: Fit | None = None
     format: FormatName | None = None
     quality: Quality | None = None
+    animated: bool | None = None
     dest_bucket: Bucket | None = None
     dest_key: Key | None = None
     callback_url: str | None = None
@@ -87,14 +88,17 @@ def _order(request: ResizeRequest) -> ResizeOrder:
     spec = _adhoc(request)
     if spec and request.variants:
         raise InvalidRequest(
-            "variants: expected either variants by name, or width, height, fit, format or quality", field="variants"
+            "variants: expected either variants by name, or width, height, fit, format, quality or animated",
+            field="variants",
         )
     for name in ("key", "dest_key"):
         if len((getattr(request, name) or "").encode()) > MAX_KEY_BYTES:
             raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
     for name in ("dest_bucket", "dest_key"):
         if getattr(request, name) and spec is None:
-            raise InvalidRequest(f"{name}: expected only with width, height, fit, format or quality", field=name)
+            raise InvalidRequest(
+                f"{name}: expected only with width, height, fit, format, quality or animated", field=name
+            )
     if request.callback_url is not None:
         try:
             policy.endpoint(request.callback_url)
@@ -117,6 +121,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         "fit-": request.fit,
         "": request.format,
         "q": request.quality,
+        "still": "" if request.animated is False else None,
     }
     name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
     if not name:
@@ -132,6 +137,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         fit=request.fit or Fit.INSIDE,
         format=output,
         quality=request.quality,
+        animated=request.animated is not False,
         key="_/{variant}/{version}/{key}" if output is None else "_/{variant}/{version}/{key}.{ext}",
     )
     if missing := lacks_side(spec):

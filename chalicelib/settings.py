@@ -115,6 +115,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_bytes=positive("MAX_FILE_BYTES", Limits().max_bytes),
         max_pixels=positive("MAX_PIXELS", Limits().max_pixels),
         max_frames=positive("MAX_FRAMES", Limits().max_frames),
+        max_moving_pixels=positive("MAX_MOVING_PIXELS", Limits().max_moving_pixels),
     )
     webhooks = _webhooks(environ, problems)
     subscribers = _subscriptions(environ, problems)

@@ -43,12 +43,25 @@ def test_different_parameters_make_different_names():
         {"height": 10},
         {"width": 10, "format": "png"},
         {"width": 10, "quality": 10},
+        {"width": 10, "animated": False},
+        {"animated": False},
         {"width": 10, "dest_key": "a"},
         {"width": 10, "dest_key": "b"},
         {"width": 10, "dest_bucket": "extra"},
     ]
     extras = [orders.parse(PLACE | request).ad_hoc for request in requests]
     assert len({extra.spec.name for extra in extras if extra}) == len(requests)
+
+
+def test_a_still_is_for_the_asking():
+    made = [
+        orders.parse(PLACE | {"width": 10} | change).ad_hoc for change in ({}, {"animated": True}, {"animated": False})
+    ]
+    assert [(each.spec.animated, each.spec.name) for each in made if each] == [
+        (True, "w10"),
+        (True, "w10"),
+        (False, "w10-still"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +108,8 @@ def test_the_docstrings_say_true():
         ({"variants": "small"}, "variants"),
         ({"variants": [1]}, "variants[0]"),
         ({"variants": ["small"], "width": 10}, "variants"),
+        ({"variants": ["small"], "animated": False}, "variants"),
+        ({"animated": 0}, "animated"),
         ({"dest_key": "x"}, "dest_key"),
         ({"callback_url": ""}, "callback_url"),
         ({"callback_url": 7}, "callback_url"),

@@ -4,7 +4,26 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.errors import CorruptImage, HalftoneError, ImageTooLarge, InvalidRequest
+from chalicelib.errors import CorruptImage, HalftoneError, ImageTooLarge, InvalidRequest, UnsupportedFormat
+
+UNFORESEEN = "The image is damaged in a way that was not foreseen, and cannot be processed"
+
+
+@contextmanager
+def only_named_errors() -> Iterator[None]:
+    """Turn whatever else leaves imaging into CorruptImage (UNFORESEEN), or ImageTooLarge when memory ran out.
+
+    It is the last resort, for what no boundary closer to its cause has named: the same bytes would end the same way
+    again. The message is one that no other error has, so that tests can tell a gap from a damaged file.
+    """
+    try:
+        yield
+    except HalftoneError:
+        raise
+    except MemoryError as error:
+        raise ImageTooLarge("The image and its variants need more memory than there is") from error
+    except Exception as error:
+        raise CorruptImage(UNFORESEEN) from error
 
 
 @contextmanager
@@ -24,6 +43,23 @@ def named_errors(name: str) -> Iterator[None]:
         raise ImageTooLarge(f"The {name} image needs more memory than there is") from error
     except Exception as error:
         raise CorruptImage(f"The {name} image is truncated or damaged and cannot be decoded") from error
+
+
+@contextmanager
+def known_kinds(name: str) -> Iterator[None]:
+    """Turn what a decoder of format `name` says to a kind of file that it does not know into UnsupportedFormat.
+
+    A decoder of Pillow that opens a file raises SyntaxError for what it understands and cannot decode, that of BMP
+    OSError. Where the file ends too early, or a number makes no sense, another error is the cause of that one; KeyError
+    is what an unknown number in a table of kinds ends in.
+    """
+    try:
+        yield
+    except (SyntaxError, OSError) as error:
+        known = isinstance(error, OSError) and name != "bmp"
+        if known or not isinstance(error.__cause__, KeyError | None):
+            raise
+        raise UnsupportedFormat(f"The {name} image is of a kind that cannot be decoded here") from error
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from chalicelib.errors import (
     TooManyFrames,
     UnsupportedFormat,
 )
-from chalicelib.imaging import animation, headers, metadata, profiles
-from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging import animation, headers, mending, metadata, profiles
+from chalicelib.imaging.boundary import known_kinds, named_errors
 from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
 from chalicelib.model.picture import Limits, Size
@@ -75,6 +75,20 @@ class Frame:
     milliseconds: int
 
 
+class _OneFrame:
+    """A WebP decoder that ends with the only frame it hands over, and with it two canvases of four bytes a pixel.
+
+    Pillow would keep it while it copies the frame, and for as long as the file.
+    """
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    def get_next(self) -> Any:
+        decoder, self._decoder = self._decoder, None
+        return decoder.get_next()
+
+
 def open_original(data: bytes, limits: Limits) -> Original:
     """The original behind `data`, its limits checked, no pixel decoded.
 
@@ -87,10 +101,12 @@ def open_original(data: bytes, limits: Limits) -> Original:
     name = headers.sniff(data)
     decoder = _decoder(name)
     with named_errors(name):
-        header = headers.read(data, name)
+        whole = mending.mended(data, name)
+        header = headers.read(whole, name)
         if header is not None:
             _check(header, limits)
-        file = decoder(io.BytesIO(data))
+        with known_kinds(name):
+            file = decoder(io.BytesIO(whole))
         if header is None:
             frames = 1 if name in _FIRST_PAGE_ONLY else getattr(file, "n_frames", 1)
             header = headers.Header(*file.size, frames)
@@ -190,6 +206,8 @@ def _frame(original: Original, index: int) -> Frame:
     file = original.file
     if original.frames == 1:
         _scale_clear_level(file)
+        if original.name == "webp":
+            file._decoder = _OneFrame(file._decoder)  # type: ignore[attr-defined] # noqa: SLF001 - see there
         file.load()
         if original.name in _KEEP_THEIR_OWN:
             file.fp = file._decoder = None  # type: ignore[attr-defined] # noqa: SLF001 - hundreds of megabytes

@@ -25,7 +25,10 @@ QUALITY = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 52, Format.PNG: 100, F
 keeps all its colours."""
 
 PALETTE_QUALITY = 99
-"""The highest quality at which a PNG has a palette."""
+"""The highest quality at which a PNG has a palette, which then has all 256 colours."""
+
+SAMPLE_SIDE = 128
+"""Pixels of each side of the sample in which large areas of one colour are looked for."""
 
 MAX_SIDE = {Format.JPEG: 65_535, Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.AVIF: 16_384, Format.GIF: 65_535}
 
@@ -65,13 +68,14 @@ def encode(
 ) -> bytes:
     """The file of a variant; at the best quality that `spec.max_bytes` allows where that is given.
 
-    Frames are all in L, in RGB or in RGBA. `palette` asks for a PNG of at most 256 colours, as the original had.
+    Frames are all in L, in RGB or in RGBA. `palette` asks for a PNG of at most 256 colours, as the original had; one
+    whose alpha is soft keeps all its colours, as so few of them would show it in bands.
     `checkpoint` is called before each attempt, and between the frames of what moves. Raises VariantTooLarge when even
     quality 1 has more than `max_bytes`, or when lossless leaves no choice and it has.
     """
     import_module(_PLUGINS[target])
     best = QUALITY[target] if spec.quality is None else spec.quality
-    if palette and target is Format.PNG and spec.quality is None:
+    if palette and target is Format.PNG and spec.quality is None and not _has_soft_alpha(film.frames[0]):
         best = min(best, PALETTE_QUALITY)
     fixed = (spec.lossless and target in LOSSLESS) or (target is Format.PNG and film.moves)
     if film.moves:
@@ -123,7 +127,7 @@ def _ask_between_frames(frame: Image.Image, checkpoint: Callable[[], None]) -> N
 def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: int) -> bytes:
     frames = film.frames
     if _has_palette(film, spec, target, quality):
-        colours = max(2, 256 * quality // 100)
+        colours = 256 if quality >= PALETTE_QUALITY else max(2, 256 * quality // 100)
         frames = []
         for frame in film.frames:
             frame.seek(0)
@@ -181,24 +185,43 @@ def _timing(film: Film, target: Format) -> Options:
     return options | {"loop": showings(film.plays)}
 
 
+def _has_soft_alpha(image: Image.Image) -> bool:
+    return image.mode == "RGBA" and any(image.getchannel("A").histogram()[1:255])
+
+
 def _with_palette(image: Image.Image, colours: int, *, hard_alpha: bool) -> Image.Image:
-    """`image` in at most `colours` colours, dithered; with `hard_alpha` a pixel is opaque or clear, as in a GIF.
+    """`image` in at most `colours` colours; with `hard_alpha` a pixel is opaque or clear, as in a GIF.
 
     Where alpha is soft, colours are chosen with it (octree), which takes more of them; else among the opaque ones.
     """
     if image.mode != "RGBA":
-        return _dithered(image.convert("RGB"), colours)
-    alpha = image.getchannel("A")
-    if not hard_alpha and any(alpha.histogram()[1:255]):
+        return _in_few_colours(image.convert("RGB"), colours)
+    if not hard_alpha and _has_soft_alpha(image):
         return image.quantize(colours, Image.Quantize.FASTOCTREE)
-    quantized = _dithered(image.convert("RGB"), max(2, min(colours, 255)))
+    quantized = _in_few_colours(image.convert("RGB"), max(2, min(colours, 255)))
     clear = Image.new("P", image.size, 255)
     clear.putpalette(bytes(quantized.getpalette() or []).ljust(3 * 256, b"\0"))
-    clear.paste(quantized, mask=alpha.point(lambda level: 255 if level >= 128 else 0))
+    clear.paste(quantized, mask=image.getchannel("A").point(lambda level: 255 if level >= 128 else 0))
     clear.info["transparency"] = 255
     return clear
 
 
-def _dithered(image: Image.Image, colours: int) -> Image.Image:
-    palette = image.quantize(colours, Image.Quantize.MEDIANCUT)
-    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+def _in_few_colours(image: Image.Image, colours: int) -> Image.Image:
+    """`image` (RGB) in a palette of its own, not dithered; large areas of one colour keep it exactly.
+
+    Median cut, refined by k-means until a pass moves no more than a tenth of the pixels. Each pixel gets its entry
+    from that: Pillow's mapping to a given palette looks colours up by their upper six bits.
+    """
+    quantized = image.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=max(1, image.width * image.height // 10))
+    sides = min(image.width, SAMPLE_SIDE), min(image.height, SAMPLE_SIDE)
+    sample = image.resize(sides, Image.Resampling.NEAREST)
+    entries = Image.frombytes("L", sides, quantized.resize(sides, Image.Resampling.NEAREST).tobytes())
+    pairs = Image.merge("CMYK", (*sample.split(), entries)).getcolors(SAMPLE_SIDE * SAMPLE_SIDE) or []
+    palette = quantized.getpalette() or []
+    for count, pair in sorted(pairs):
+        assert isinstance(pair, tuple)
+        *colour, entry = pair
+        if count * colours >= sides[0] * sides[1]:
+            palette[3 * entry : 3 * entry + 3] = colour
+    quantized.putpalette(palette)
+    return quantized

@@ -54,12 +54,28 @@ _IFD0_KEPT = frozenset(
 )
 """What may follow a picture; in a TIFF the same directory also says where its pixels are."""
 
-_EXIF_DROPPED = frozenset({Base.MakerNote, Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset})
+_EXIF_DROPPED = frozenset(
+    {
+        Base.MakerNote,
+        Base.ExifImageWidth,
+        Base.ExifImageHeight,
+        Base.ExifInteroperabilityOffset,
+        Base.CameraOwnerName,
+        Base.BodySerialNumber,
+        Base.LensSerialNumber,
+    }
+)
+"""What is wrong of a variant, and what tells one camera, lens or owner from all others (Exif 2.32, 4.6.5, table 8)."""
+
 _LOCATION = re.compile(
-    r"gps|location|latitude|long?t?itude|altitude|city|state(?!ment)|province|country", re.IGNORECASE
+    r"gps|location|latitude|long?t?itude|altitude|city|state(?!ment)|province|country|worldregion", re.IGNORECASE
 )
 """What the local name of an XMP property has in it that tells where a picture was taken, in whichever namespace."""
 
+_IDENTITY = re.compile(r"serial_?number|ownername", re.IGNORECASE)
+"""Likewise of one camera, lens or owner: `aux:SerialNumber`, `exifEX:BodySerialNumber`, `aux:OwnerName` and more."""
+
+_GEO_NAMESPACE = "http://www.w3.org/2003/01/geo/wgs84_pos#"
 _TIFF_NAMESPACE = "http://ns.adobe.com/tiff/1.0/"
 
 
@@ -80,20 +96,36 @@ class Kept:
 
 
 def read(file: ImageFile.ImageFile) -> Tags:
-    """The tags of an opened file; a block that cannot be read counts as empty, as the picture may be sound."""
-    xmp = file.info.get("xmp", b"")
+    """The tags of an opened file; a block that cannot be read counts as empty, as the picture may be sound.
+
+    The file gives its XMP away: Pillow would turn a picture by what that says of its orientation, where browsers turn
+    it by EXIF alone.
+    """
+    xmp = file.info.pop("xmp", b"")
+    file.info.pop("XML:com.adobe.xmp", None)
     if isinstance(xmp, str):
         xmp = xmp.encode()
+    exif = Image.Exif()
     try:
         with named_errors("exif"):
             block = file.info.get("exif", b"").removeprefix(b"Exif\0\0")
             if block:
                 tiff.check_tags(block)
             exif = Image.Image.getexif(file)
-            exif.get_ifd(IFD.Exif)
+            _drop_unreadable(exif)
     except PermanentError:
         exif = Image.Exif()
     return Tags(exif, xmp if isinstance(xmp, bytes) else b"")
+
+
+def _drop_unreadable(exif: Image.Exif) -> None:
+    """Leave out each tag whose value cannot be read: Pillow decodes values when they are asked for."""
+    for tag in list(exif):
+        try:
+            with named_errors("exif"):
+                exif.get_ifd(tag) if tag in {IFD.Exif, IFD.GPSInfo} else exif[tag]
+        except PermanentError:
+            del exif[tag]
 
 
 def orientation(tags: Tags) -> int:
@@ -129,7 +161,10 @@ def _copyright(tags: Tags) -> bytes:
 
 
 def _all_exif(tags: Tags, *, gps: bool) -> bytes:
-    """EXIF without what the variant makes wrong: orientation, dimensions, and the maker's note with its offsets."""
+    """EXIF without who owns the camera and which one it is, and without what the variant makes wrong.
+
+    The latter is orientation, dimensions, and the maker's note with its offsets.
+    """
     chosen = Image.Exif()
     chosen.update({tag: _as_written(value) for tag, value in tags.exif.items() if tag in _IFD0_KEPT})
     details = {
@@ -168,7 +203,10 @@ def _written(exif: Image.Exif) -> bytes:
 
 
 def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
-    """XMP upright and, unless `gps`, without the place; none where it does not parse, as nobody knows what it tells."""
+    """XMP upright, without the camera's identity and, unless `gps`, without the place.
+
+    None where it does not parse, as nobody knows what it tells.
+    """
     if not _bounded(tags.xmp):
         return b""
     try:
@@ -193,10 +231,15 @@ def _corrected(node: Any, *, gps: bool) -> None:
         name = getattr(part, "localName", None) or ""
         if part.namespaceURI == _TIFF_NAMESPACE and name == "Orientation":
             _become_upright(part)
-        elif not gps and _LOCATION.search(name) and part.namespaceURI != XMLNS_NAMESPACE:
+        elif part.namespaceURI != XMLNS_NAMESPACE and _is_private(part.namespaceURI, name, gps=gps):
             _remove(node, part)
         elif isinstance(part, Element):
             _corrected(part, gps=gps)
+
+
+def _is_private(namespace: str | None, name: str, *, gps: bool) -> bool:
+    place = namespace == _GEO_NAMESPACE or _LOCATION.search(name)
+    return bool(_IDENTITY.search(name) or (place and not gps))
 
 
 def _become_upright(part: Any) -> None:

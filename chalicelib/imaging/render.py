@@ -1,15 +1,15 @@
 """Bytes in, bytes out: every variant of one original, decoded once."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
 from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
-from chalicelib.imaging.animation import MOVING, Film
-from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.animation import Film
+from chalicelib.imaging.boundary import named_errors, only_named_errors
 from chalicelib.imaging.decode import Frame, Original
 from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
@@ -46,6 +46,8 @@ Beside a decoded original of 100 megapixels with alpha a function of 1,769 MB ha
 has the peaks.
 """
 
+Recipe = tuple[VariantSpec, Format, Plan, colour.Colour]
+
 BY_CONTENT = frozenset({Position.ENTROPY, Position.ATTENTION})
 
 MAX_SHARPEN = 10
@@ -59,6 +61,7 @@ def _never() -> None:
     """No deadline."""
 
 
+@only_named_errors()
 def render(
     data: bytes,
     specs: Sequence[VariantSpec],
@@ -74,15 +77,18 @@ def render(
     spec that cannot be made of it, VariantTooLarge for one that fits in no quality.
     """
     original = decode.open_original(data, limits)
-    jobs = [_job(spec, original, limits) for spec in specs]
-    _check_together(jobs, original.frames, limits)
+    wanted = [_job(spec, original, limits) for spec in specs]
+    recipes = [_recipe(job) for job in wanted]
+    jobs = dict(zip(recipes, wanted, strict=True))
+    _check_together(jobs.values(), original.frames, limits)
     checkpoint()
-    films, small = _filmed(original, jobs, checkpoint)
+    films, small = _filmed(original, list(jobs.values()), checkpoint)
+    made = {recipe: _encoded(job, films.pop(0), original, checkpoint) for recipe, job in jobs.items()}
     return Rendering(
         original=describe.info(original),
         placeholder=describe.placeholder(small),
         perceptual_hash=hashes.perceptual_hash(small),
-        variants=tuple(_encoded(job, films.pop(0), original, checkpoint) for job in jobs),
+        variants=tuple(replace(made[recipe], spec=spec) for recipe, spec in zip(recipes, specs, strict=True)),
     )
 
 
@@ -91,9 +97,32 @@ def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
     _check_ranges(spec, limits)
     target = spec.format or SAME[original.name]
     plan = _plan(spec, original.size)
-    _check_canvas(plan.canvas, spec, target, limits, original.frames if target in MOVING else 1)
     mark = None if spec.watermark is None else _mark(spec.watermark, limits)
-    return Job(spec, target, plan, mark, colour.background(spec.background, clear=target is not Format.JPEG))
+    job = Job(spec, target, plan, mark, colour.background(spec.background, clear=target is not Format.JPEG))
+    _check_canvas(job, limits, original.frames if job.moves else 1)
+    return job
+
+
+def _recipe(job: Job) -> Recipe:
+    """All that the bytes of a variant follow from, so that those with one recipe are made once.
+
+    That is the spec, without its place and name and without what is decided in the rest of the job.
+    """
+    by_content = job.spec.fit is Fit.COVER and job.spec.position in BY_CONTENT
+    spec = replace(
+        job.spec,
+        name="",
+        width=None,
+        height=None,
+        fit=Fit.INSIDE,
+        position=job.spec.position if by_content else Position.CENTER,
+        background=None,
+        enlarge=False,
+        format=None,
+        bucket="destination",
+        key="",
+    )
+    return spec, job.format, job.plan, job.background
 
 
 def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
@@ -124,8 +153,9 @@ def _plan(spec: VariantSpec, original: Size, anchor: Anchor | None = None) -> Pl
     )
 
 
-def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limits, frames: int) -> None:
+def _check_canvas(job: Job, limits: Limits, frames: int) -> None:
     """Refuse what a side left open or an animation would make too large for the limits or the format."""
+    canvas, spec, target = job.plan.canvas, job.spec, job.format
     most = min(limits.max_side, encode.MAX_SIDE[target])
     field, side = max((("width", canvas.width), ("height", canvas.height)), key=lambda pair: pair[1])
     if side > most:
@@ -139,15 +169,15 @@ def _check_canvas(canvas: Size, spec: VariantSpec, target: Format, limits: Limit
             )
 
 
-def _check_together(jobs: Sequence[Job], frames: int, limits: Limits) -> None:
+def _check_together(jobs: Collection[Job], frames: int, limits: Limits) -> None:
     """Refuse variants that could be made one by one, but not together in one function's time and memory."""
-    moving = frames * sum(_area(job) for job in jobs if job.format in MOVING)
+    moving = frames * sum(_area(job) for job in jobs if job.moves)
     if frames > 1 and moving > limits.max_moving_pixels:
         raise ImageTooLarge(
             f"The image has {frames:,} frames, which make {moving:,} pixels in all moving variants: "
             f"at most {limits.max_moving_pixels:,} are allowed"
         )
-    pixels = moving + sum(_area(job) for job in jobs if job.format not in MOVING)
+    pixels = moving + sum(_area(job) for job in jobs if not job.moves)
     if pixels > MAX_CANVASES:
         raise ImageTooLarge(f"The variants would have {pixels:,} pixels together: at most {MAX_CANVASES:,} are allowed")
 
@@ -178,7 +208,7 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
     films = [Film([], [], original.plays) for _ in jobs]
     thumbnails: list[Image.Image] = []
     unscaled = any(job.plan.scaled == job.plan.crop.size for job in jobs)
-    moving = original.frames > 1 and any(job.format in MOVING for job in jobs)
+    moving = original.frames > 1 and any(job.moves for job in jobs)
     for frame in decode.decode_frames(original, _wanted(original.size, jobs), only_first=not moving):
         checkpoint()
         with named_errors(original.name):
@@ -186,7 +216,7 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
             if not thumbnails:
                 jobs = [_focused(job, pyramid) for job in jobs]
             for job, film in sorted(zip(jobs, films, strict=True), key=_largest_first):
-                if not film.frames or job.format in MOVING:
+                if not film.frames or job.moves:
                     film.frames.append(steps.finish(pyramid.draw(job.plan.crop, job.plan.scaled), job))
                     film.milliseconds.append(frame.milliseconds)
             if not thumbnails:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageFilter
 
 from chalicelib.imaging import colour, geometry
+from chalicelib.imaging.animation import MOVING
 from chalicelib.imaging.geometry import Plan
 from chalicelib.imaging.resample import resample, straight
 from chalicelib.model.picture import Format, Size, VariantSpec, Watermark
@@ -24,6 +25,11 @@ class Job:
     plan: Plan
     mark: Image.Image | None
     background: colour.Colour
+
+    @property
+    def moves(self) -> bool:
+        """Whether the variant has all frames of an original that has several."""
+        return self.spec.animated and self.format in MOVING
 
 
 Step = Callable[[Image.Image, Job], Image.Image]

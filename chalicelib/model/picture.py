@@ -79,8 +79,8 @@ class VariantSpec:
     AVIF, and says nothing to JPEG and GIF. `background` is `#rrggbb` or `#rrggbbaa`: what lies around the picture, and
     behind what is transparent in it; None is transparent where the format can be and white where it cannot. `sharpen`
     is the radius of an unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and
-    visible early, for five times the encoding time. `max_bytes` of None is no bound. `gps` lets a location survive
-    `metadata="all"`.
+    visible early, for five times the encoding time. `max_bytes` of None is no bound. `animated=False`
+    makes a still of an original that moves: its first frame. `gps` lets a location survive `metadata="all"`.
     """
 
     name: str
@@ -97,6 +97,7 @@ class VariantSpec:
     lossless: bool = False
     progressive: bool = False
     max_bytes: int | None = None
+    animated: bool = True
     metadata: Metadata = Metadata.NONE
     gps: bool = False
     bucket: Literal["destination", "source"] = "destination"

@@ -36,6 +36,7 @@ _VARIANT_FIELDS: dict[str, Any] = {
     "lossless": bool,
     "progressive": bool,
     "max_bytes": Annotated[int, msgspec.Meta(ge=1)],
+    "animated": bool,
     "metadata": Metadata,
     "gps": bool,
     "bucket": Literal["destination", "source"],

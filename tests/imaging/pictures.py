@@ -95,6 +95,48 @@ def apng(size: tuple[int, int], frames: Sequence[tuple[bytes, int, int, int]], p
     return png_file([*chunks, (b"IEND", b"")])
 
 
+# --- TIFF (revision 6.0) and BigTIFF, of one uncompressed strip
+
+
+def tiff(
+    size: tuple[int, int],
+    pixels: bytes,
+    photometric: int,
+    bits: tuple[int, ...],
+    *,
+    compression: int = 1,
+    order: str = "<",
+    big: bool = False,
+    extra: tuple[int, int] | None = None,
+) -> bytes:
+    """A TIFF of whole-number samples, pixel by pixel; `extra` is a further tag with one short."""
+    width, height = size
+    tags: dict[int, tuple[int, ...]] = {
+        256: (width,),
+        257: (height,),
+        258: bits,
+        259: (compression,),
+        262: (photometric,),
+        277: (len(bits),),
+        278: (height,),
+        279: (len(pixels),),
+    }
+    if extra:
+        tags[extra[0]] = extra[1:]
+    start, entry, room, number = (16, 20, 8, "Q") if big else (8, 12, 4, "I")
+    beside = start + struct.calcsize(order + ("Q" if big else "H")) + entry * (len(tags) + 1) + room
+    wide = struct.pack(f"{order}{len(bits)}H", *bits)
+    tags[273] = (beside + len(wide),)
+    directory = struct.pack(order + ("Q" if big else "H"), len(tags))
+    for tag, values in sorted(tags.items()):
+        short = tag not in {273, 279}
+        data = struct.pack(f"{order}{len(values)}{'H' if short else number}", *values)
+        at = data.ljust(room, b"\0") if len(data) <= room else struct.pack(order + number, beside)
+        directory += struct.pack(f"{order}HH{number}", tag, 3 if short else 16 if big else 4, len(values)) + at
+    head = struct.pack(order + ("HHHQ" if big else "HI"), *((43, 8, 0, start) if big else (42, start)))
+    return (b"II" if order == "<" else b"MM") + head + directory + bytes(room) + wide + pixels
+
+
 # --- GIF89a, with disposal methods as one likes
 
 

@@ -5,12 +5,14 @@ import io
 import pytest
 from PIL import Image, ImageSequence
 
-from chalicelib.errors import CorruptImage, ImageTooLarge, TooManyFrames
+from chalicelib.errors import CorruptImage, DeadlineExceeded, ImageTooLarge, TooManyFrames
 from chalicelib.imaging import animation
+from chalicelib.imaging import render as render_module
 from chalicelib.imaging.encode import encode
 from chalicelib.imaging.metadata import Kept
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Limits, VariantSpec
+from chalicelib.pipelines.loading import load
 from tests.imaging import pictures
 
 SIDE = 16
@@ -269,3 +271,43 @@ def test_the_frames_of_all_moving_variants_are_limited_together():
     with pytest.raises(ImageTooLarge, match="3 frames, which make 960 pixels in all moving variants: at most 959"):
         render(moving("GIF"), specs, limits=Limits(max_moving_pixels=959))
     render(moving("GIF"), specs, limits=Limits(max_moving_pixels=960))
+
+
+def test_equal_variants_are_made_and_counted_once(monkeypatch):
+    made = []
+
+    def noted(film, spec, *rest, **options):
+        made.append(spec.name)
+        return encode(film, spec, *rest, **options)
+
+    monkeypatch.setattr(render_module.encode, "encode", noted)
+    specs = [
+        VariantSpec(name="medium", width=640, key="{variant}/{key}"),
+        VariantSpec(name="small", width=8),
+        VariantSpec(name="large", width=1280, height=1280, fit=Fit.OUTSIDE, bucket="source", format=Format.GIF),
+        VariantSpec(name="poor", width=640, quality=10),
+    ]
+    variants = render(moving("GIF"), specs, limits=Limits(max_moving_pixels=3 * (2 * 256 + 64))).variants
+    assert [variant.spec for variant in variants] == specs
+    assert variants[0].data == variants[2].data
+    assert sorted(made) == ["large", "poor", "small"]
+
+
+@pytest.mark.parametrize(("width", "height", "frames"), [(640, 360, 88), (480, 270, 150)])
+def test_ordinary_animations_pass_the_limits_with_the_default_pipeline(width, height, frames):
+    def checkpoint():
+        raise DeadlineExceeded("the limits are passed")
+
+    first, *rest = (Image.new("L", (width, height), 80 + at) for at in range(frames))
+    data = pictures.file_of(first, "GIF", save_all=True, append_images=rest, duration=40)
+    with pytest.raises(DeadlineExceeded):
+        render(data, load("default").variants, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("target", [Format.GIF, Format.WEBP, None])
+def test_a_still_of_what_moves_is_for_the_asking(target):
+    limits = Limits(max_moving_pixels=1)
+    variant = render(
+        moving("GIF"), [VariantSpec(name="a", format=target, animated=False, lossless=True)], limits=limits
+    ).variants[0]
+    assert [frame.getpixel((8, 8)) for frame, _ in frames_of(variant.data)[0]] == [(*pictures.RED, 255)]

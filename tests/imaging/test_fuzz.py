@@ -5,6 +5,10 @@ from itertools import islice
 import pytest
 
 from chalicelib import errors
+from chalicelib.errors import CorruptImage
+from chalicelib.imaging import metadata
+from chalicelib.imaging.boundary import UNFORESEEN
+from chalicelib.imaging.render import render
 from tests.imaging import fuzz
 
 FILES = 1500
@@ -21,6 +25,17 @@ def test_only_named_errors_come_out():
     assert set(outcomes) <= CODES
     assert outcomes.count("corrupt_image") > FILES / 4
     assert outcomes.count("ok") > FILES / 50
+
+
+def test_what_has_no_name_is_named_by_renders_last_resort_and_found_by_the_harness(monkeypatch):
+    def describe(_):
+        return {}["a gap"]
+
+    monkeypatch.setattr(metadata, "described", describe)
+    data = fuzz.seeds()["jpeg"]
+    with pytest.raises(CorruptImage, match=UNFORESEEN):
+        render(data, [])
+    assert fuzz.guarded(data)[0] == "KeyError left render: 'a gap'"
 
 
 def test_the_files_that_are_mutated_are_sound():

@@ -1,9 +1,14 @@
 """What is told of a picture, and what leaves with its variants: never where it was taken, unless asked."""
 
+import struct
+from contextlib import suppress
+
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+from PIL.PngImagePlugin import PngInfo
 
+from chalicelib.errors import PermanentError
 from chalicelib.imaging.metadata import Tags, kept
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Format, Metadata, VariantSpec
@@ -138,8 +143,42 @@ def test_a_broken_block_does_not_break_the_picture(block):
     assert rendering.original.exif == {}
 
 
-def test_the_orientation_of_xmp_counts_where_exif_has_none():
-    assert render(photo(exif=Image.Exif()), []).original.orientation == 6
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_the_orientation_of_xmp_turns_nothing(name):
+    options = {"tiffinfo": {700: XMP}} if name == "TIFF" else {"xmp": XMP}
+    if name == "PNG":
+        chunks = PngInfo()
+        chunks.add_itxt("XML:com.adobe.xmp", XMP)
+        options = {"pnginfo": chunks}
+    picture = pictures.scenery(60, 40)
+    rendering = render(pictures.file_of(picture, name, **options), [VariantSpec(name="a", format=Format.PNG)])
+    made = pictures.opened(rendering.variants[0].data)
+    assert b"tiff:Orientation" in pictures.file_of(picture, name, **options)
+    assert rendering.original.orientation == 1
+    assert made.size == (60, 40)
+    assert pictures.difference(made, picture)[1] < 10
+
+
+def test_a_tag_whose_value_lies_beyond_the_file_costs_itself_alone():
+    data = bytearray(pictures.file_of(pictures.scenery(60, 40), "TIFF", exif=tagged()))
+    at = data.find(struct.pack("<HH", Base.Copyright, 2))
+    data[at + 8 : at + 12] = struct.pack("<I", 10**6)
+    rendering = render(bytes(data), [VariantSpec(name="a", format=Format.JPEG, metadata=Metadata.ALL)])
+    assert "copyright" not in rendering.original.exif
+    assert (rendering.original.exif["make"], rendering.original.orientation) == ("Maker", 6)
+    assert pictures.opened(rendering.variants[0].data).getexif()[Base.Make] == "Maker"
+
+
+@pytest.mark.parametrize("tag", [262, Base.Make, IFD.Exif, IFD.GPSInfo])
+@pytest.mark.parametrize("kind", [2, 3, 4, 5, 12, 13, 99])
+@pytest.mark.parametrize("count", [0, 1, 2, 10**6, 2**32 - 1])
+def test_no_tag_of_a_tiff_breaks_more_than_its_picture(tag, kind, count):
+    data = bytearray(pictures.file_of(pictures.scenery(60, 40), "TIFF", exif=tagged().tobytes()))
+    at = next(at for at in range(len(data)) if data[at : at + 2] == struct.pack("<H", tag) and data[at + 3] == 0)
+    data[at + 2 : at + 12] = struct.pack("<HII", kind, count, 10**6)
+    spec = VariantSpec(name="a", format=Format.JPEG, metadata=Metadata.ALL, gps=True)
+    with suppress(PermanentError):
+        render(bytes(data), [spec])
 
 
 def test_a_tiff_keeps_its_words_and_not_its_layout():
@@ -175,7 +214,9 @@ def packet(body="", attributes=""):
         '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:p="http://ns.adobe.com/photoshop/1.0/" '
         'xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:e="http://ns.adobe.com/exif/1.0/" '
-        'xmlns:t="http://ns.adobe.com/tiff/1.0/" xmlns:d="http://www.dji.com/drone-dji/1.0/">'
+        'xmlns:t="http://ns.adobe.com/tiff/1.0/" xmlns:d="http://www.dji.com/drone-dji/1.0/" '
+        'xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" xmlns:ex="http://cipa.jp/exif/1.0/" '
+        'xmlns:g="http://www.w3.org/2003/01/geo/wgs84_pos#">'
         f'<rdf:Description rdf:about="" t:Make="Maker" {attributes}>{body}</rdf:Description></rdf:RDF></x:xmpmeta>'
         '<?xpacket end="w"?>'
     )
@@ -195,6 +236,8 @@ def kept_xmp(xmp, **fields):
         ("<p:City>Wien48</p:City><p:State>48</p:State>", ""),
         ('<i:LocationCreated><rdf:Bag><rdf:li i:CityName="48"/></rdf:Bag></i:LocationCreated>', ""),
         ("<i:CountryCode>AT48</i:CountryCode><i:ProvinceState>48</i:ProvinceState>", ""),
+        ("<g:lat>48.2</g:lat><g:long>16.48</g:long>", 'g:alt="480"'),
+        ("<g:Point><g:lat>48.2</g:lat></g:Point>", 'i:WorldRegion="48"'),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -204,6 +247,27 @@ def test_no_place_leaves_in_xmp_whatever_it_is_called(body, attributes, encoding
     assert b"48" not in found
     assert b't:Make="Maker"' in found
     assert b"48" in kept_xmp(xmp, gps=True)
+
+
+@pytest.mark.parametrize("gps", [False, True])
+def test_no_serial_number_leaves_in_xmp(gps):
+    attributes = 'aux:SerialNumber="0048" aux:LensSerialNumber="0048" aux:OwnerName="N48" aux:Lens="50mm"'
+    body = "<ex:BodySerialNumber>0048</ex:BodySerialNumber><ex:CameraOwnerName>N48</ex:CameraOwnerName>"
+    body += "<d:CameraSerialNumber>48</d:CameraSerialNumber>"
+    found = kept_xmp(packet(body, attributes).encode(), gps=gps)
+    assert b"48" not in found
+    assert b'aux:Lens="50mm"' in found
+
+
+@pytest.mark.parametrize("gps", [False, True])
+def test_no_serial_number_leaves_in_exif(gps):
+    exif = tagged()
+    for tag in (Base.BodySerialNumber, Base.LensSerialNumber, Base.CameraOwnerName):
+        exif.get_ifd(IFD.Exif)[tag] = "N0048"
+    spec = VariantSpec(name="a", format=Format.JPEG, metadata=Metadata.ALL, gps=gps)
+    made = render(photo(exif=exif), [spec]).variants[0].data
+    assert b"N0048" not in made
+    assert pictures.opened(made).getexif().get_ifd(IFD.Exif)[Base.LensModel] == "Lens 50mm"
 
 
 def test_the_orientation_of_xmp_is_corrected_under_any_prefix():

@@ -2,11 +2,13 @@
 
 import io
 import itertools
+import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pillow_heif
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, WebPImagePlugin, _webp
 
 from chalicelib.errors import (
     CorruptImage,
@@ -18,6 +20,7 @@ from chalicelib.errors import (
     UnsupportedFormat,
 )
 from chalicelib.imaging import encode, headers, steps
+from chalicelib.imaging.decode import decode_frames, open_original
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
 from tests.imaging import pictures
@@ -155,7 +158,7 @@ def test_a_variant_of_the_same_size_is_the_same_picture():
     [
         (b"", EmptyObject, "empty"),
         (b"hello, this is no image", UnsupportedFormat, "expected JPEG"),
-        (source("JPEG", "RGB")[:-200], CorruptImage, "truncated: it has no end marker"),
+        (source("JPEG", "RGB")[:-200], CorruptImage, "truncated"),
         (source("PNG", "RGB")[:-40], CorruptImage, "truncated"),
         (source("WEBP", "RGB")[:-40], CorruptImage, "truncated or damaged"),
         (source("AVIF", "RGB")[:-40], CorruptImage, "truncated or damaged"),
@@ -450,3 +453,23 @@ def test_what_an_encoder_raises_gets_a_name(failure, error, monkeypatch):
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(error, match="Variant 'small'"):
         render(data, SIZES)
+
+
+def test_the_decoder_of_a_webp_ends_with_its_frame(monkeypatch):
+    """Else it keeps eight bytes for each pixel while the variants are made."""
+    made = []
+
+    class Decoder:
+        def __init__(self, data):
+            self.real = _webp.WebPAnimDecoder(data)
+            made.append(weakref.ref(self))
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+    data = source("WEBP", "RGB")
+    monkeypatch.setattr(WebPImagePlugin, "_webp", SimpleNamespace(WebPAnimDecoder=Decoder))
+    original = open_original(data, Limits())
+    assert made[0]() is not None
+    next(decode_frames(original, None, only_first=True))
+    assert made[0]() is None

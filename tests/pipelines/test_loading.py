@@ -77,6 +77,7 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
         position = "attention"
         format = "webp"
         quality = 70
+        animated = false
         watermark = { image = "logo.png", opacity = 0.5 }
         """
     )
@@ -85,6 +86,7 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
     assert pipeline.name == "shop"
     assert (card.fit, card.position, card.format, card.quality) == (Fit.COVER, Position.ATTENTION, Format.WEBP, 70)
     assert card.watermark is not None
+    assert not card.animated
     assert (card.watermark.image, card.watermark.opacity) == (logo, 0.5)
 
 

@@ -21,6 +21,7 @@ _SIGNATURES = (
     (b"GIF89a", "gif"),
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
     (b"BM", "bmp"),
 )
 _AVIF_BRANDS = {b"avif", b"avis"}

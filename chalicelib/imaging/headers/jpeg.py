@@ -98,8 +98,6 @@ def _header(data: bytes, marker: int, at: int, *, scan: int) -> Header:
     height, width, components = u16(data, at + 3), u16(data, at + 5), data[at + 7]
     if width * height == 0:
         raise CorruptImage("The jpeg file says that it has no pixels")
-    if data.rfind(b"\xff\xd9", scan) < 0:
-        raise CorruptImage("The jpeg file is truncated: it has no end marker")
     if marker in _PROGRESSIVE or data[scan + 2] < components:
         scans = data.count(b"\xff\xda\0", scan) + 1
         if width * height * scans > MAX_SCANNED_PIXELS:
