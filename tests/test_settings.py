@@ -33,11 +33,12 @@ def test_everything_can_be_set():
             "MAX_FILE_BYTES": "10",
             "MAX_PIXELS": "20",
             "MAX_FRAMES": "30",
+            "MAX_CPU_SECONDS": "40",
         }
     )
     assert (stage.pipeline, stage.event_bus) == ("mine.toml", "bus")
     assert stage.allowed_buckets == {"originals", "variants", "one", "two"}
-    assert (stage.limits.max_bytes, stage.limits.max_pixels, stage.limits.max_frames) == (10, 20, 30)
+    assert stage.limits == Limits(max_bytes=10, max_pixels=20, max_frames=30, max_cpu_seconds=40)
 
 
 def test_every_problem_is_reported_together():
