@@ -29,14 +29,10 @@ def rendered(renderer, data=None, spec=SMALL, *, limits=LIMITS, checkpoint=lambd
     return renderer.render(data or picture(), [spec], limits=limits, checkpoint=checkpoint)
 
 
-def pid(renderer):
-    return renderer._child.pid  # noqa: SLF001
-
-
 def killing(renderer, number, monkeypatch):
     """A checkpoint that kills the child while it is at work, and a patch that has it called soon."""
     monkeypatch.setattr(guard, "LOOKS", 0.001)
-    return lambda: os.kill(pid(renderer), number)
+    return lambda: os.kill(renderer.pid, number)
 
 
 def test_renders_what_imaging_renders_and_tells_the_cpu_time(renderer):
@@ -47,9 +43,9 @@ def test_renders_what_imaging_renders_and_tells_the_cpu_time(renderer):
 
 def test_one_process_renders_one_image_after_the_other(renderer):
     rendered(renderer)
-    first = pid(renderer)
+    first = renderer.pid
     rendered(renderer, picture(500, 500))
-    assert pid(renderer) == first
+    assert renderer.pid == first
 
 
 @pytest.mark.parametrize(
@@ -116,7 +112,7 @@ def test_a_process_that_died_while_idle_is_replaced_and_no_image_blamed(renderer
     first.kill()
     first.wait()
     assert rendered(renderer).variants
-    assert pid(renderer) != first.pid
+    assert renderer.pid != first.pid
 
 
 def test_the_deadline_holds_within_a_call_of_a_codec(renderer, monkeypatch):
