@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 
 
@@ -15,19 +15,25 @@ def tree(pid: int) -> list[int]:
     found = [pid] if (PROC / str(pid)).exists() else []
     for process in found:  # which grows meanwhile
         for children in (PROC / str(process) / "task").glob("*/children"):
-            with suppress(OSError):  # it ends while we look
-                found.extend(int(child) for child in children.read_text().split())
+            found.extend(int(child) for child in _text(children).split())
     return found
 
 
 def resident(pids: Iterable[int]) -> int:
     """Return how many bytes processes have in memory, what they share counted for each: quick, and too much."""
-    return PAGE * sum(_number(PROC / str(pid) / "statm", 1) for pid in pids)
+    return PAGE * sum(int(field) for pid in pids for field in _text(PROC / str(pid) / "statm").split()[1:2])
 
 
 def proportional(pids: Iterable[int]) -> int:
     """Return how many bytes processes have in memory, what they share counted once (Pss of proc(5)): slow, and true."""
-    return 1024 * sum(_pss(PROC / str(pid) / "smaps_rollup") for pid in pids)
+    lines = (line for pid in pids for line in _text(PROC / str(pid) / "smaps_rollup").splitlines())
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU time of processes so far, and of their children that have ended."""
+    fields = (PROC / str(pid) / "stat" for pid in pids)
+    return sum(sum(map(int, _text(file).rpartition(")")[2].split()[11:15])) for file in fields) / TICK
 
 
 def kill(pids: Iterable[int]) -> None:
@@ -36,16 +42,9 @@ def kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _number(file: Path, field: int) -> int:
+def _text(file: Path) -> str:
+    """Read what a process is like; nothing once it has ended."""
     try:
-        return int(file.read_text().split()[field])
+        return file.read_text()
     except OSError:
-        return 0
-
-
-def _pss(file: Path) -> int:
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+        return ""
