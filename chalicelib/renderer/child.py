@@ -67,9 +67,12 @@ def _cpu_seconds() -> float:
 
 
 def _allocated() -> int:
-    """Return the bytes of this process that count towards its bound: the sixth field of /proc/self/statm (proc(5))."""
-    with Path("/proc/self/statm").open("rb", buffering=0) as file:
-        return int(file.read().split()[5]) * resource.getpagesize()
+    """Return the bytes that count towards the bound: field 6 of /proc/self/statm (proc(5)), and 0 where that is not."""
+    try:
+        with Path("/proc/self/statm").open("rb", buffering=0) as file:
+            return int(file.read().split()[5]) * resource.getpagesize()
+    except FileNotFoundError:
+        return 0
 
 
 def _as_sent(error: Exception) -> Exception:

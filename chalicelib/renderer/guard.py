@@ -1,6 +1,5 @@
 """Imaging in a process of its own, which may be killed: no file can take this one's memory or time."""
 
-import fcntl
 import pickle
 import select
 import signal
@@ -24,9 +23,6 @@ main(memory)
 LOOKS = 0.1
 """Seconds between two looks at the clock while the child is at work."""
 
-PIPE_BYTES = 2**18
-"""An original of 4 MB goes through in 16 turns, not in 64."""
-
 MIB = 2**20
 
 MOST_MIB = 1_400
@@ -34,7 +30,6 @@ MOST_MIB = 1_400
 
 ROOM_MIB = 320
 """What is left of a function's memory for this process, with the original and its variants, and the child's code."""
-
 
 MOST_KEPT = 0.25
 """The share of its memory that the child may keep after an image: there are holes in it, too small for a large one."""
@@ -76,8 +71,6 @@ class Renderer:
         self.close()
         command = [sys.executable, "-I", "-S", "-c", BOOT]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own
-        assert self._child.stdin
-        fcntl.fcntl(self._child.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         with suppress(BrokenPipeError):  # it did not start, which whoever waits for it sees
             self._send((sys.path, self._memory))  # in words that need no module of ours
 

@@ -213,9 +213,12 @@ def workers(home: Home, function: str) -> set[int]:
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if mark in line}
 
 
+on_linux = pytest.mark.skipif(not Path("/proc").exists(), reason="what descends from a process is read in /proc")
+
 CHILD = "import subprocess, sys\ndef child(program): return subprocess.Popen([sys.executable, '-c', program])\n"
 
 
+@on_linux
 def test_whole_environments(function: MakeFunction) -> None:
     """What a function started ends with it, when its time is over."""
     body = "def handler(event, context):\n  report(child('import time; time.sleep(600)').pid)\n  time.sleep(600)"
@@ -233,6 +236,7 @@ def is_running(pid: int) -> bool:
     return status.exists() and "State:\tZ" not in status.read_text()
 
 
+@on_linux
 @pytest.mark.parametrize("where", ["here", "child"])
 def test_memory_limits(client: Client, function: MakeFunction, where: str) -> None:
     """A function of 128 MB, which takes 200 of them itself or in a process that it starts."""
