@@ -25,7 +25,7 @@ def main(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):  # the other process has ended
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt), answers:  # until the other process has ended
         _send(None, answers)
         while True:
             _send(_answer(pickle.load(jobs)), answers)  # noqa: S301 - from our own process

@@ -137,16 +137,23 @@ class Renderer:
     def _ending(self) -> str:
         """Say how the child ended: by which signal, or with which status."""
         assert self._child
+        self._child.kill()  # of one that is ending already this changes nothing
         code = self._child.wait()
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 def _exceeded(ending: str, limits: Limits) -> str:
-    """Say which bound a child reached. A SIGKILL that is not ours is the system's answer to a lack of memory."""
+    """Say which bound a child reached.
+
+    A SIGKILL that is not ours is the system's answer to a lack of memory. Rust aborts when malloc fails, and some C
+    libraries do too.
+    """
     match ending:
         case "SIGPROF":
             return f"rendering it takes more than {limits.max_cpu_seconds:g} s of CPU time"
         case "SIGKILL":
             return "rendering it takes more memory than the function has"
+        case "SIGABRT":
+            return "a library aborted on it (SIGABRT): most likely it takes more memory than the function has"
         case _:
             return f"the process that rendered it crashed: {ending}"

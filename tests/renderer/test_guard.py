@@ -10,6 +10,7 @@ from chalicelib.imaging.render import render
 from chalicelib.model.picture import Format, Limits, VariantSpec
 from chalicelib.renderer import guard
 from chalicelib.renderer.guard import MIB, Renderer, RenderTraceback, child_memory
+from chalicelib.renderer.messages import Job
 from tests.conftest import picture
 
 SMALL = VariantSpec(name="small", width=40)
@@ -95,7 +96,7 @@ def test_memory_is_bounded_within_a_call_of_a_codec(renderer):
     ("number", "words"),
     [
         (signal.SIGSEGV, "crashed: SIGSEGV"),
-        (signal.SIGABRT, "crashed: SIGABRT"),
+        (signal.SIGABRT, "more memory than the function has"),
         (signal.SIGKILL, "more memory than the function has"),
     ],
 )
@@ -149,6 +150,16 @@ def test_the_process_ends_with_ours(renderer):
     child = renderer._child  # noqa: SLF001
     child.stdin.close()
     assert child.wait() == 0
+
+
+def test_the_process_ends_without_a_word_when_ours_is_killed_while_it_renders(renderer, capfd):
+    rendered(renderer)
+    child = renderer._child  # noqa: SLF001
+    renderer._send(Job(picture(), [SMALL], LIMITS))  # noqa: SLF001
+    child.stdin.close()
+    child.stdout.close()
+    assert child.wait() == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_what_is_printed_is_no_answer(renderer, capfd):
