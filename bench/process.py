@@ -7,6 +7,7 @@ Both ways take turns in one program, so that what disturbs one disturbs the othe
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -25,8 +26,8 @@ def main(paths: list[str]) -> None:
     for path in map(Path, paths):
         data = path.read_bytes()
         ways: dict[str, Callable[[], Rendering]] = {
-            "here": lambda data=data: render(data, specs, limits=limits),
-            "child": lambda data=data: renderer.render(data, specs, limits=limits, checkpoint=lambda: None),
+            "here": partial(render, data, specs, limits=limits),
+            "child": partial(renderer.render, data, specs, limits=limits, checkpoint=lambda: None),
         }
         taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
         for turn in range(WARM_UPS + TURNS):
