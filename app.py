@@ -18,7 +18,7 @@ from chalicelib.usecases.resize import resize
 from chalicelib.usecases.restore import restore
 from chalicelib.usecases.sweep import sweep as hand_over_unfinished
 from chalicelib.usecases.workflow import follow_workflow, start_workflow
-from chalicelib.wiring import call, deferral, halftone, outlets, uploads, workflows
+from chalicelib.wiring import call, deferral, halftone, outlets, rendering, uploads, workflows
 
 app = Chalice(app_name="halftone", configure_logs=False)
 app.register_middleware(ConvertToMiddleware(Logger(service="halftone").inject_lambda_context))
@@ -39,7 +39,7 @@ class StorageEvent(S3Event):
 )
 def on_upload(event: S3Event) -> dict[str, int]:
     document = event.to_dict()
-    return follow(events.storage_changes(document), halftone(), call(event.context, events.delivery(document)))
+    return follow(events.storage_changes(document), rendering(), call(event.context, events.delivery(document)))
 
 
 on_upload.event_class = StorageEvent
@@ -71,18 +71,18 @@ def redeliver(event: dict[str, Any], _context: Any) -> None:
 @app.lambda_function()
 def resize_task(event: dict[str, Any], context: Any) -> dict[str, Any]:
     order = events.resize_order(event)
-    return results.task_result(order, resize(order, halftone(), call(context, events.delivery(event))))
+    return results.task_result(order, resize(order, rendering(), call(context, events.delivery(event))))
 
 
 @app.lambda_function()
 def resize_later(event: dict[str, Any], context: Any) -> None:
-    carry_out(events.deferred_order(event), halftone(), call(context, events.delivery(event)))
+    carry_out(events.deferred_order(event), rendering(), call(context, events.delivery(event)))
 
 
 @app.lambda_function()
 def chain_resize(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return results.resize_result(
-        resize_step(events.original_order(event), halftone(), call(context, events.delivery(event)))
+        resize_step(events.original_order(event), rendering(), call(context, events.delivery(event)))
     )
 
 
@@ -105,7 +105,7 @@ def post_resize() -> Response:
     if mode == "async":
         return views.accepted_image(defer(order, halftone(), deferral().hand_over))
     return views.record(
-        resize_or_defer(order, halftone(), deferral().hand_over, call(app.lambda_context, fair_share=math.inf))
+        resize_or_defer(order, rendering(), deferral().hand_over, call(app.lambda_context, fair_share=math.inf))
     )
 
 

@@ -116,7 +116,7 @@ class DeadlineExceeded(PermanentError):
 
 
 class ResourcesExceeded(PermanentError):
-    """Functions died on this image, one after the other: it takes more memory or time than they have."""
+    """The image takes more memory or CPU time than there is for one, or whoever renders it dies of it."""
 
     code = "resources_exceeded"
 

@@ -32,6 +32,7 @@ class Settings:
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
     `redeliver_function`, `deferred_function` and `upload_function`: beside this function, the one that tries a fan-out
     target again, the one that carries out orders nobody waits for, and the one that brings images in line.
+    `memory_mib`: of the function that this is.
     `subscriptions`: who else hears of completions; only deployment reads them.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     event_bus: str
     allowed_buckets: frozenset[str]
     limits: Limits
+    memory_mib: int
     webhooks: Webhooks
     redeliver_function: str
     deferred_function: str
@@ -116,7 +118,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_pixels=positive("MAX_PIXELS", Limits().max_pixels),
         max_frames=positive("MAX_FRAMES", Limits().max_frames),
         max_moving_pixels=positive("MAX_MOVING_PIXELS", Limits().max_moving_pixels),
+        max_cpu_seconds=positive("MAX_CPU_SECONDS", 9),
     )
+    memory = positive("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1_769)
     webhooks = _webhooks(environ, problems)
     subscribers = _subscriptions(environ, problems)
     if problems:
@@ -131,6 +135,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         event_bus=environ.get("EVENT_BUS") or "default",
         allowed_buckets=frozenset({source_bucket, dest_bucket, *_names(environ.get("ALLOWED_BUCKETS", ""))}),
         limits=limits,
+        memory_mib=memory,
         webhooks=webhooks,
         redeliver_function=function.removesuffix("on_completion") + "redeliver",
         deferred_function=f"{function}-resize_later",  # the REST function's name is the beginning of all others

@@ -15,6 +15,7 @@ from chalicelib.aws.topic import SnsCompletions
 from chalicelib.aws.workflows import StepFunctions
 from chalicelib.errors import CompletionsUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.pipelines import loading
+from chalicelib.renderer.guard import Renderer, child_memory
 from chalicelib.usecases.entry import Attempt
 from chalicelib.usecases.fan_out import Outlets
 from chalicelib.usecases.ports import Call, Halftone
@@ -33,10 +34,26 @@ def halftone() -> Halftone:
         settings=stage,
         pipeline=pipeline,
         digest=loading.digest(pipeline, stage.limits),
+        render=renderer().render,
         storage=S3Storage(),
         catalogue=DynamoCatalogue(stage.images_table),
         completions=SnsCompletions(stage.completions_topic_arn),
     )
+
+
+def rendering() -> Halftone:
+    """Wire the stage for work that renders: the process for it starts while clients are made and S3 is asked.
+
+    Raises what `halftone` raises.
+    """
+    renderer().start()
+    return halftone()
+
+
+@cache
+def renderer() -> Renderer:
+    """Wire the process that renders; it starts when it is needed. Raises SettingsError with all problems."""
+    return Renderer(child_memory(settings.load().memory_mib))
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from chalicelib.model.record import Status
 from infra.progress import Progress
+from localcloud import processes
 from localcloud.stage import ON_UPLOAD, THREADS, Stage, here
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
 WARM_UP = 40  # uploads beforehand, so that every worker has started
-PROC = Path("/proc")
 
 
 def main() -> None:
@@ -78,13 +77,9 @@ def burst(stage: Stage, photo: bytes, keys: Sequence[str]) -> float:
 
 def cpu_seconds(stage: Stage) -> Mapping[str, float]:
     """Return the CPU time of the workers so far, by function; nothing where the system has no /proc."""
-    tick = os.sysconf("SC_CLK_TCK")
     spent: dict[str, float] = defaultdict(float)
     for pid, function in stage.workers().items():
-        stat = PROC / str(pid) / "stat"
-        if stat.exists():
-            user, system = stat.read_text().rpartition(")")[2].split()[11:13]
-            spent[function] += (int(user) + int(system)) / tick
+        spent[function] += processes.cpu_seconds(processes.tree(pid))
     return spent
 
 

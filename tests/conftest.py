@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -15,12 +16,14 @@ from PIL import Image
 from chalicelib import settings, wiring
 from chalicelib.aws import clients
 from chalicelib.identity import image_id
+from chalicelib.imaging.render import render
 from chalicelib.model.completion import Completion
+from chalicelib.model.picture import Rendering
 from chalicelib.model.record import Record
 from chalicelib.model.storage import StorageChange
 from chalicelib.usecases.entry import MARGIN, Attempt, Entry
 from chalicelib.usecases.follow import follow
-from chalicelib.usecases.ports import Call, Halftone
+from chalicelib.usecases.ports import Call, Halftone, Render
 
 pytest_plugins = ["tests.cloud"]
 
@@ -94,6 +97,7 @@ class Stage:
     sqs: Any
     queue: str
     received: list[dict[str, Any]] = field(default_factory=list)
+    render: Render = render
 
     def upload(self, key: str, data: bytes, *, bucket: str = "originals", **options: Any) -> str:
         return self.s3.put_object(Bucket=bucket, Key=key, Body=data, **options)["ETag"].strip('"')
@@ -143,7 +147,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has to be set
+def stage(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:  # noqa: ARG001 - it only has to be set
     with mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}}):
         wiring.halftone.cache_clear()
         wiring.outlets.cache_clear()
@@ -174,6 +178,13 @@ def stage(environment: None) -> Iterator[Stage]:  # noqa: ARG001 - it only has t
         queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
         assert settings.load().completions_topic_arn == topic
-        yield Stage(wiring.halftone(), s3, sqs, queue)
+
+        def in_this_process(*args: Any, **more: Any) -> Rendering:
+            return tested.render(*args, **more)
+
+        rendering = SimpleNamespace(start=lambda: None, render=in_this_process)
+        monkeypatch.setattr(wiring, "renderer", lambda: rendering)
+        tested = Stage(wiring.halftone(), s3, sqs, queue)
+        yield tested
         wiring.halftone.cache_clear()
         wiring.outlets.cache_clear()

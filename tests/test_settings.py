@@ -34,11 +34,12 @@ def test_everything_can_be_set():
             "MAX_PIXELS": "20",
             "MAX_FRAMES": "30",
             "MAX_MOVING_PIXELS": "40",
+            "MAX_CPU_SECONDS": "50",
         }
     )
     assert (stage.pipeline, stage.event_bus) == ("mine.toml", "bus")
     assert stage.allowed_buckets == {"originals", "variants", "one", "two"}
-    assert stage.limits == Limits(max_bytes=10, max_pixels=20, max_frames=30, max_moving_pixels=40)
+    assert stage.limits == Limits(max_bytes=10, max_pixels=20, max_frames=30, max_moving_pixels=40, max_cpu_seconds=50)
 
 
 def test_every_problem_is_reported_together():

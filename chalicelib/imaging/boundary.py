@@ -4,14 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.errors import CorruptImage, HalftoneError, ImageTooLarge, InvalidRequest, UnsupportedFormat
+from chalicelib.errors import CorruptImage, HalftoneError, InvalidRequest, ResourcesExceeded, UnsupportedFormat
 
 UNFORESEEN = "The image is damaged in a way that was not foreseen, and cannot be processed"
 
 
 @contextmanager
 def only_named_errors() -> Iterator[None]:
-    """Turn whatever else leaves imaging into CorruptImage (UNFORESEEN), or ImageTooLarge when memory ran out.
+    """Turn whatever else leaves imaging into CorruptImage (UNFORESEEN), or ResourcesExceeded when memory ran out.
 
     It is the last resort, for what no boundary closer to its cause has named: the same bytes would end the same way
     again. The message is one that no other error has, so that tests can tell a gap from a damaged file.
@@ -21,14 +21,14 @@ def only_named_errors() -> Iterator[None]:
     except HalftoneError:
         raise
     except MemoryError as error:
-        raise ImageTooLarge("The image and its variants need more memory than there is") from error
+        raise ResourcesExceeded("The image and its variants need more memory than there is") from error
     except Exception as error:
         raise CorruptImage(UNFORESEEN) from error
 
 
 @contextmanager
 def named_errors(name: str) -> Iterator[None]:
-    """Turn whatever a decoder of format `name` raises into CorruptImage, or ImageTooLarge when memory ran out.
+    """Turn whatever a decoder of format `name` raises into CorruptImage, or ResourcesExceeded when memory ran out.
 
     Decoders answer damaged files with nearly every built-in exception, and warn of what they could mend; both say
     something about the file and nothing about this program.
@@ -40,7 +40,7 @@ def named_errors(name: str) -> Iterator[None]:
     except HalftoneError:
         raise
     except MemoryError as error:
-        raise ImageTooLarge(f"The {name} image needs more memory than there is") from error
+        raise ResourcesExceeded(f"The {name} image needs more memory than there is") from error
     except Exception as error:
         raise CorruptImage(f"The {name} image is truncated or damaged and cannot be decoded") from error
 
@@ -64,7 +64,7 @@ def known_kinds(name: str) -> Iterator[None]:
 
 @contextmanager
 def encodable(name: str, target: str) -> Iterator[None]:
-    """Turn what an encoder raises for the variant `name` into InvalidRequest, or ImageTooLarge for lack of memory."""
+    """Turn what an encoder raises for the variant `name` into InvalidRequest, or ResourcesExceeded without memory."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,6 +72,6 @@ def encodable(name: str, target: str) -> Iterator[None]:
     except HalftoneError:
         raise
     except MemoryError as error:
-        raise ImageTooLarge(f"Variant {name!r} needs more memory than there is") from error
+        raise ResourcesExceeded(f"Variant {name!r} needs more memory than there is") from error
     except Exception as error:
         raise InvalidRequest(f"Variant {name!r} cannot be encoded as {target}", field="format") from error

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
-from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
+from chalicelib.imaging import capacity, colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import Film
 from chalicelib.imaging.boundary import named_errors, only_named_errors
 from chalicelib.imaging.decode import Frame, Original
@@ -156,13 +156,13 @@ def _plan(spec: VariantSpec, original: Size, anchor: Anchor | None = None) -> Pl
 def _check_canvas(job: Job, limits: Limits, frames: int) -> None:
     """Refuse what a side left open or an animation would make too large for the limits or the format."""
     canvas, spec, target = job.plan.canvas, job.spec, job.format
-    most = min(limits.max_side, encode.MAX_SIDE[target])
+    most = min(limits.max_side, capacity.MAX_SIDE[target])
     field, side = max((("width", canvas.width), ("height", canvas.height)), key=lambda pair: pair[1])
     if side > most:
         raise InvalidRequest(f"{field}: variant {spec.name!r} would have {side} pixels: at most {most}", field=field)
     frame = canvas.width * canvas.height
-    held = frame * frames if target in encode.KEEPS_FRAMES else frame
-    for pixels, most in ((frame * frames, limits.max_pixels), (held, encode.MAX_PIXELS[target])):
+    held = frame * frames if target in capacity.KEEPS_FRAMES else frame
+    for pixels, most in ((frame * frames, limits.max_pixels), (held, capacity.MAX_PIXELS[target])):
         if pixels > most:
             raise InvalidRequest(
                 f"width: variant {spec.name!r} would have {pixels:,} pixels: at most {most:,}", field="width"

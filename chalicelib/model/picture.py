@@ -1,6 +1,6 @@
 """Pictures before and after: what a variant should be, what an original is, what imaging makes of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -106,11 +106,12 @@ class VariantSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an original may cost, checked before it is decoded.
+    """What an original may cost, checked before it is decoded; what no header tells is stopped on the way.
 
     `max_bytes`: the file. `max_pixels`: width x height, summed over all frames. `max_frames`: frames of an animation.
     `max_moving_pixels`: width x height of all frames of all variants that move, whose encoding is what takes longest.
-    `max_side`: pixels of either side of a variant; 16,383 is the most that WebP can hold.
+    `max_side`: pixels of either side of a variant; 16,383 is the most that WebP can hold. `max_cpu_seconds`: CPU time
+    of all that is made of one original at once; it holds where imaging has a process of its own.
     """
 
     max_bytes: int = 50_000_000
@@ -118,6 +119,7 @@ class Limits:
     max_frames: int = 1_000
     max_moving_pixels: int = 40_000_000
     max_side: int = 16_383
+    max_cpu_seconds: float = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +159,10 @@ class RenderedVariant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """All that imaging makes of one original."""
+    """All that imaging makes of one original. `cpu_seconds` is what that took, where somebody measured it."""
 
     original: OriginalInfo
     placeholder: Placeholder
     perceptual_hash: str
     variants: tuple[RenderedVariant, ...]
+    cpu_seconds: float | None = field(default=None, compare=False)

@@ -3,13 +3,14 @@
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from chalicelib.errors import PermanentError
-from chalicelib.imaging import decode, encode, geometry
+from chalicelib.imaging import capacity, geometry
 from chalicelib.model.picture import Fit, Limits, Metadata, Position, VariantSpec, Watermark
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys
@@ -114,7 +115,7 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
 def _wrong_size(spec: VariantSpec) -> Iterator[str]:
     """Find a box that every original fills to the last pixel, and that is larger than can be encoded."""
     filled = spec.fit is Fit.CONTAIN or (spec.enlarge and spec.fit in {Fit.FILL, Fit.COVER})
-    most = encode.MAX_PIXELS[spec.format] if spec.format else max(encode.MAX_PIXELS.values())
+    most = capacity.MAX_PIXELS[spec.format] if spec.format else max(capacity.MAX_PIXELS.values())
     pixels = (spec.width or 0) * (spec.height or 0)
     if filled and pixels > most:
         yield f"width: expected at most {most:,} pixels in {spec.format or 'any format'}, got {pixels:,}"
@@ -130,7 +131,7 @@ def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> W
         problems.append(f"{path}.position: expected one of {', '.join(geometry.ANCHORS)}, got {fields['position']}")
     try:
         image = (folder / file).read_bytes()
-        decode.open_original(image, Limits())
+        import_module("chalicelib.imaging.decode").open_original(image, Limits())  # Pillow only for a watermark
     except OSError as error:
         problems.append(f"{path}.image: {file} cannot be read: {error.strerror}")
         return None

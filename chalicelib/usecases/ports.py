@@ -1,12 +1,13 @@
 """What the use cases need of the world, and the bundle that hands it to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from chalicelib.model.completion import Announcement
+from chalicelib.model.picture import Limits, Rendering, VariantSpec
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.settings import Settings
 from chalicelib.usecases.entry import Attempt, Entry, Image, Location
@@ -57,6 +58,15 @@ class Taken(Exception):
 
 class Overtaken(Exception):
     """Somebody else claimed the image in between, and writes everything after us: nothing is owed."""
+
+
+class Render(Protocol):
+    """Imaging, in a process that a file may kill."""
+
+    def __call__(
+        self, data: bytes, specs: Sequence[VariantSpec], *, limits: Limits, checkpoint: Callable[[], None]
+    ) -> Rendering:
+        """Make every variant of an original; raises a PermanentError, and what `checkpoint` raises."""
 
 
 class Storage(Protocol):
@@ -121,6 +131,7 @@ class Halftone:
     settings: Settings
     pipeline: Pipeline
     digest: str
+    render: Render
     storage: Storage
     catalogue: Catalogue
     completions: Completions

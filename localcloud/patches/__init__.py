@@ -12,8 +12,10 @@ from localcloud.patches import (
     event_queue,
     events_to_lambda,
     failed_start,
+    memory_limits,
     rest_api_import,
     sns_to_lambda,
+    whole_environments,
 )
 
 ALL = (
@@ -24,6 +26,8 @@ ALL = (
     event_queue,
     event_identity,
     failed_start,
+    whole_environments,
+    memory_limits,
     error_types,
     calls_in_flight,
 )

@@ -217,7 +217,6 @@ class History:
         self.patch = pytest.MonkeyPatch()
         for module in (catalogue, storage, topic):
             self.patch.setattr(module, "client", self.world.client)
-        self.patch.setattr(produce, "render", render)
         for module in (ad_hoc, announce, claim, reconcile, resize, sweep, take_over):
             self.patch.setattr(module, "now", self.now)
         self.patch.setattr(produce, "WRITERS", OneByOne())
@@ -238,6 +237,7 @@ class History:
             event_bus="default",
             allowed_buckets=frozenset({SOURCE, DEST}),
             limits=Limits(),
+            memory_mib=1_769,
             webhooks=Webhooks(),
             redeliver_function="redeliver",
             deferred_function="resize_later",
@@ -248,6 +248,7 @@ class History:
             settings=names,
             pipeline=self.pipeline,
             digest=loading.digest(self.pipeline, Limits()),
+            render=render,
             storage=storage.S3Storage(),
             catalogue=catalogue.DynamoCatalogue("images"),
             completions=topic.SnsCompletions("topic"),

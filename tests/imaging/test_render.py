@@ -17,9 +17,10 @@ from chalicelib.errors import (
     FileTooLarge,
     ImageTooLarge,
     InvalidRequest,
+    ResourcesExceeded,
     UnsupportedFormat,
 )
-from chalicelib.imaging import encode, headers, steps
+from chalicelib.imaging import capacity, headers, steps
 from chalicelib.imaging.decode import decode_frames, open_original
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
@@ -233,7 +234,7 @@ def test_a_canvas_is_limited_as_an_original_is():
 
 @pytest.mark.parametrize("target", list(Format))
 def test_a_format_is_limited_to_what_its_encoder_has_memory_for_before_anything_is_decoded(target, undecoded):
-    most = encode.MAX_PIXELS[target]
+    most = capacity.MAX_PIXELS[target]
     spec = VariantSpec(name="wall", width=most // 4_000, height=4_000, fit=Fit.CONTAIN, format=target)
     with pytest.raises(Undecoded):
         render(undecoded, [spec])
@@ -444,7 +445,7 @@ def test_a_decoder_that_sees_another_size_than_was_checked_unpacks_nothing(name,
         render(data, SIZES)
 
 
-@pytest.mark.parametrize(("failure", "error"), [(RuntimeError, InvalidRequest), (MemoryError, ImageTooLarge)])
+@pytest.mark.parametrize(("failure", "error"), [(RuntimeError, InvalidRequest), (MemoryError, ResourcesExceeded)])
 def test_what_an_encoder_raises_gets_a_name(failure, error, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise failure

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,52 @@ def workers(home: Home, function: str) -> set[int]:
     mark = f"{home.scratch}/ministack-lambda-{function}-"
     listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if mark in line}
+
+
+on_linux = pytest.mark.skipif(not Path("/proc").exists(), reason="what descends from a process is read in /proc")
+
+CHILD = "import subprocess, sys\ndef child(program): return subprocess.Popen([sys.executable, '-c', program])\n"
+
+
+@on_linux
+def test_whole_environments(function: MakeFunction) -> None:
+    """What a function started ends with it, when its time is over."""
+    body = "def handler(event, context):\n  report(child('import time; time.sleep(600)').pid)\n  time.sleep(600)"
+    endless = function("endless", CHILD + body)
+    endless.lambda_.update_function_configuration(FunctionName="endless", Timeout=2)
+    error = endless.invoke({})
+    assert error == {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 2.00 seconds"}
+    (pid,) = endless.wait_for(1)
+    eventually(lambda: not is_running(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended may still be listed until somebody asks how."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+@on_linux
+@pytest.mark.parametrize("where", ["here", "child"])
+def test_memory_limits(client: Client, function: MakeFunction, where: str) -> None:
+    """A function of 128 MB, which takes 200 of them itself or in a process that it starts."""
+    take = "taken = bytearray(200 << 20); import time; time.sleep(600)"
+    body = (
+        f"def handler(event, context):\n  if event == 'small': return 'done'\n  report(event)\n"
+        f"  if event == 'here': exec({take!r})\n  child({take!r}).wait()\n"
+    )
+    greedy = function(f"greedy-{where}", CHILD + body)
+    error = greedy.invoke(where)
+    assert error["errorType"] == "Runtime.OutOfMemory"
+    assert error["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert greedy.invoke("small") == "done"
+    greedy.invoke(where, asynchronously=True)
+    assert greedy.wait_for(4) == [where] * 4, "an invocation, and one with two retries"
+
+    pages = client.of("logs").filter_log_events(logGroupName=f"/aws/lambda/{greedy.name}", filterPattern="REPORT")
+    peaks = [int(event["message"].rpartition("Max Memory Used: ")[2].split()[0]) for event in pages["events"]]
+    assert Counter(peak == 128 for peak in peaks) == {True: 4, False: 1}
+    assert all(20 < peak <= 128 for peak in peaks)
 
 
 @pytest.mark.parametrize("name", ["ValueError", "Permanent"])

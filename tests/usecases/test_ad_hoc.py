@@ -17,7 +17,7 @@ from chalicelib.errors import (
     TimeIsUp,
 )
 from chalicelib.model.picture import Format
-from chalicelib.usecases import produce, transitions
+from chalicelib.usecases import transitions
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
 
@@ -50,7 +50,7 @@ def test_an_ad_hoc_variant_joins_the_record(stage, photo):
 
 def test_the_same_again_is_there_already(stage, photo, monkeypatch):
     record = ordered(stage, width=100)
-    monkeypatch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+    monkeypatch.setattr(stage, "render", lambda *_, **__: pytest.fail("rendered"))
     assert ordered(stage, width=100) == record
     assert names(record) == [*names(photo), "w100"]
     assert len(stage.completions()) == 2
@@ -155,7 +155,7 @@ def test_one_that_takes_too_long_is_remembered_and_answered_at_once_the_next_tim
         ordered(stage, width=100, by=slow())
     (asked,) = stage.entry().ad_hoc
     assert asked.error.code == "deadline_exceeded"
-    monkeypatch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+    monkeypatch.setattr(stage, "render", lambda *_, **__: pytest.fail("rendered"))
     with pytest.raises(DeadlineExceeded, match="longer than a function may run"):
         ordered(stage, width=100)
     assert stage.record("photo.jpg") == photo

@@ -9,7 +9,6 @@ from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.storage import S3Storage
 from chalicelib.errors import CatalogueUnavailable, ImageBusy, StorageUnavailable
 from chalicelib.model.record import Status
-from chalicelib.usecases import produce
 from chalicelib.usecases.claim import Reason, claim, is_in_place
 from chalicelib.usecases.decide import Cause
 from chalicelib.usecases.entry import Image
@@ -135,7 +134,7 @@ def test_after_a_refusal_the_retry_claims_at_once_and_after_a_timeout_it_waits(s
 @pytest.mark.parametrize("error", [Died(), ZeroDivisionError()])
 def test_after_any_other_error_the_lease_stays(stage, monkeypatch, error):
     stage.upload("photo.jpg", picture())
-    monkeypatch.setattr(produce, "render", failing(error))
+    monkeypatch.setattr(stage, "render", failing(error))
     with pytest.raises(type(error)):
         stage.tell()
     assert not stage.entry().lease.given_up

@@ -13,7 +13,6 @@ from chalicelib.model.completion import CompletionEvent
 from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
-from chalicelib.usecases import produce
 from chalicelib.usecases.outcome import MOST_DEATHS
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, Stage, call, failing, over, picture
@@ -171,14 +170,14 @@ def test_sequencers_are_compared_as_if_the_shorter_were_padded_on_the_right(stag
 def test_a_newer_change_of_the_same_version_makes_nothing_anew(stage, monkeypatch):
     stage.upload("photo.jpg", picture())
     first = stage.tell()
-    monkeypatch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+    monkeypatch.setattr(stage, "render", lambda *_, **__: pytest.fail("rendered"))
     assert stage.tell(sequencer="02") == first
     assert len(stage.completions()) == 1
 
 
 def test_eight_overwrites_then_eight_events_give_one_render_one_set_of_puts_and_one_message(stage, monkeypatch):
-    done, render, put = [], produce.render, S3Storage.put
-    monkeypatch.setattr(produce, "render", lambda *args, **more: done.append("render") or render(*args, **more))
+    done, render, put = [], stage.render, S3Storage.put
+    monkeypatch.setattr(stage, "render", lambda *args, **more: done.append("render") or render(*args, **more))
     monkeypatch.setattr(S3Storage, "put", lambda *args, **more: done.append("put") or put(*args, **more))
     for number in range(8):
         stage.upload("photo.jpg", picture(400, 300 + number))
@@ -295,13 +294,13 @@ def test_a_save_whose_answer_is_lost_is_announced_by_the_retry(stage, monkeypatc
 def test_a_record_in_process_shows_its_former_variants(stage, monkeypatch):
     stage.upload("photo.jpg", picture())
     ready, seen = stage.tell(), []
-    render = produce.render
+    render = stage.render
 
     def looking(*args, **more):
         seen.append(stage.record("photo.jpg"))
         return render(*args, **more)
 
-    monkeypatch.setattr(produce, "render", looking)
+    monkeypatch.setattr(stage, "render", looking)
     stage.upload("photo.jpg", picture(300, 400))
     stage.tell(sequencer="02")
     assert seen == [replace(ready, status=Status.PROCESSING)]
@@ -309,7 +308,7 @@ def test_a_record_in_process_shows_its_former_variants(stage, monkeypatch):
 
 
 def test_what_changes_while_it_is_made_is_made_again_by_the_same_call_and_both_are_announced(stage, monkeypatch):
-    render, later = produce.render, iter((picture(300, 400),))
+    render, later = stage.render, iter((picture(300, 400),))
 
     def interrupted(*args, **more):
         for data in later:
@@ -317,7 +316,7 @@ def test_what_changes_while_it_is_made_is_made_again_by_the_same_call_and_both_a
             assert stage.tell(sequencer="02") is None, "it leaves a note"
         return render(*args, **more)
 
-    monkeypatch.setattr(produce, "render", interrupted)
+    monkeypatch.setattr(stage, "render", interrupted)
     stage.upload("photo.jpg", picture(400, 300))
     assert stage.tell(sequencer="01").original.height == 400
     assert [(one.generation, one.event) for one in stage.completions()] == [(1, "image.ready"), (2, "image.ready")]
@@ -325,14 +324,14 @@ def test_what_changes_while_it_is_made_is_made_again_by_the_same_call_and_both_a
 
 
 def test_a_note_on_what_was_rendered_already_makes_nothing_anew(stage, monkeypatch):
-    renders, render = [], produce.render
+    renders, render = [], stage.render
 
     def interrupted(*args, **more):
         renders.append(1)
         assert stage.tell(sequencer="02") is None
         return render(*args, **more)
 
-    monkeypatch.setattr(produce, "render", interrupted)
+    monkeypatch.setattr(stage, "render", interrupted)
     stage.upload("photo.jpg", picture())
     stage.tell(sequencer="01")
     assert (len(renders), len(stage.completions()), stage.entry().sequencer) == (1, 1, "02")
@@ -340,14 +339,14 @@ def test_a_note_on_what_was_rendered_already_makes_nothing_anew(stage, monkeypat
 
 
 def test_who_runs_over_its_time_owes_nothing(stage, monkeypatch):
-    render, others = produce.render, iter(("other",))
+    render, others = stage.render, iter(("other",))
 
     def slow(*args, **more):
         for _ in others:
             assert stage.tell(sequencer="02").status is Status.READY
         return render(*args, **more)
 
-    monkeypatch.setattr(produce, "render", slow)
+    monkeypatch.setattr(stage, "render", slow)
     stage.upload("photo.jpg", picture())
     assert stage.tell(sequencer="01", by=over()) is None
     assert stage.record("photo.jpg").status is Status.READY
@@ -359,7 +358,7 @@ def test_who_runs_over_its_time_owes_nothing(stage, monkeypatch):
 
 def die(stage, monkeypatch, times=MOST_DEATHS, **told):
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         for _ in range(times):
             with pytest.raises(Died):
                 stage.tell(by=over(), **told)
@@ -375,7 +374,7 @@ def killer(stage, monkeypatch):
 
 
 def test_a_file_that_kills_its_function_is_given_up_and_announced(killer, monkeypatch):
-    monkeypatch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+    monkeypatch.setattr(killer, "render", lambda *_, **__: pytest.fail("rendered"))
     record = killer.tell(sequencer="", kind="sweep")
     assert (record.status, record.error.code) == (Status.FAILED, "resources_exceeded")
     assert [completion.error.code for completion in killer.completions()] == ["resources_exceeded"]

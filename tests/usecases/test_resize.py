@@ -23,7 +23,6 @@ from chalicelib.errors import (
 )
 from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.record import Status
-from chalicelib.usecases import produce
 from chalicelib.usecases import resize as resize_module
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
@@ -85,7 +84,7 @@ def test_a_failure_is_answered_at_once_until_the_pipeline_or_its_limits_change(s
     with pytest.raises(ImageTooLarge):
         ordered(strict)
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", lambda *_, **__: pytest.fail("rendered"))
+        patch.setattr(stage, "render", lambda *_, **__: pytest.fail("rendered"))
         with pytest.raises(ImageTooLarge):
             ordered(strict)
     assert stage.record("photo.jpg").error.code == "image_too_large"
@@ -256,6 +255,6 @@ def test_an_order_that_dies_before_it_tells_leaves_that_to_the_sweep(stage, monk
 def die(stage, monkeypatch, by=None):
     """Leave an image as a worker does that dies in the middle of it."""
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         with pytest.raises(Died):
             stage.tell(sequencer="05", by=by)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.errors import CatalogueUnavailable, TimeIsUp, WorkflowsUnavailable
-from chalicelib.usecases import produce
 from chalicelib.usecases.entry import Image
 from chalicelib.usecases.sweep import sweep
 from tests.conftest import Died, call, failing, over, picture
@@ -19,7 +18,7 @@ def left(stage, monkeypatch):
         stage.upload(key, picture())
     stage.tell("settled.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         for key, by in (("dead.jpg", over()), ("dead too.jpg", over()), ("alive.jpg", call())):
             with pytest.raises(Died):
                 stage.tell(key, by=by)

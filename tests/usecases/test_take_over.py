@@ -11,7 +11,6 @@ from chalicelib.identity import image_id
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
-from chalicelib.usecases import produce
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
 
@@ -129,11 +128,11 @@ def test_an_order_in_the_middle_of_which_its_image_is_replaced_begins_again(shar
     assert sharing.record(SECOND).error.code == "replaced"
 
 
-def test_while_the_other_is_being_processed_who_comes_has_to_come_again(sharing, monkeypatch):
+def test_while_the_other_is_being_processed_who_comes_has_to_come_again(stage, sharing, monkeypatch):
     sharing.tell(FIRST)
     sharing.upload(FIRST, picture(40, 20))
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         with pytest.raises(Died):
             sharing.tell(FIRST, "02")
     with pytest.raises(ImageBusy, match="its place too"):
@@ -142,10 +141,10 @@ def test_while_the_other_is_being_processed_who_comes_has_to_come_again(sharing,
     assert owner(sharing) == image_id("originals", FIRST)
 
 
-def test_whose_winner_may_be_about_to_write_has_to_come_again(shared, monkeypatch):
+def test_whose_winner_may_be_about_to_write_has_to_come_again(stage, shared, monkeypatch):
     shared.upload(SECOND, picture(40, 80))
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         with pytest.raises(Died):
             shared.tell(SECOND, "02")
     shared.upload(FIRST, picture(40, 10))
@@ -153,10 +152,10 @@ def test_whose_winner_may_be_about_to_write_has_to_come_again(shared, monkeypatc
         shared.tell(FIRST, "02")
 
 
-def test_a_winner_that_died_holds_up_nobody(shared, monkeypatch):
+def test_a_winner_that_died_holds_up_nobody(stage, shared, monkeypatch):
     shared.upload(SECOND, picture(40, 80))
     with monkeypatch.context() as patch:
-        patch.setattr(produce, "render", failing(Died()))
+        patch.setattr(stage, "render", failing(Died()))
         with pytest.raises(Died):
             shared.tell(SECOND, "02", by=over())
     shared.upload(FIRST, picture(40, 10))
