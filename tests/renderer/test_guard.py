@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from chalicelib.errors import CorruptImage, HalftoneError, InvalidRequest, ResourcesExceeded, TimeIsUp
+from chalicelib.imaging.boundary import UNFORESEEN
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Format, Limits, VariantSpec
 from chalicelib.renderer import guard
@@ -66,8 +67,8 @@ def test_errors_arrive_as_themselves_with_the_traceback_as_their_cause(renderer,
     assert "imaging/render.py" in str(there.value.__cause__)
 
 
-def test_a_bug_is_not_the_images_fault_and_leaves_its_traceback(renderer):
-    with pytest.raises(RuntimeError, match="imaging failed: AttributeError") as caught:
+def test_what_nobody_foresaw_ends_in_a_named_error_that_brings_its_traceback(renderer):
+    with pytest.raises(CorruptImage, match=UNFORESEEN) as caught:
         renderer.render(picture(), [None], limits=Limits(), checkpoint=lambda: None)
     assert "imaging/render.py" in str(caught.value.__cause__)
 
