@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -66,10 +66,15 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame, composed to the full canvas, as the decoder gave it; `milliseconds` is how long it shows."""
+    """One frame, composed to the full canvas, as the decoder gave it; `milliseconds` is how long it shows.
+
+    Each pixel stands for `shrink` x `shrink` of the original's. Where that does not divide a side, the last column or
+    row lies partly beyond the picture.
+    """
 
     image: Image.Image
     milliseconds: int
+    shrink: int = 1
 
 
 def open_original(data: bytes, limits: Limits) -> Original:
@@ -108,12 +113,11 @@ def decode_frames(original: Original, wanted: Size | None, *, only_first: bool) 
     """
     try:
         with named_errors(original.name):
-            if wanted is not None and original.name == "jpeg":
-                _shrink_on_load(original, wanted)
+            shrink = _shrink_on_load(original, wanted) if wanted is not None and original.name == "jpeg" else 1
         for index in range(1 if only_first else original.frames):
             with named_errors(original.name):
                 frame = _frame(original, index)
-            yield frame
+            yield replace(frame, shrink=shrink)
     finally:
         original.file.close()
 
@@ -170,12 +174,13 @@ def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.H
     )
 
 
-def _shrink_on_load(original: Original, wanted: Size) -> None:
-    """Let libjpeg scale by 1/2, 1/4 or 1/8 while it decodes, as long as SHRINK_MARGIN stays."""
+def _shrink_on_load(original: Original, wanted: Size) -> int:
+    """Let libjpeg scale by 1/2, 1/4 or 1/8 while it decodes, as long as SHRINK_MARGIN stays: 2, 4 or 8, else 1."""
     factor = min(side / (need * SHRINK_MARGIN) for side, need in zip(original.size, wanted, strict=True))
     power = next((power for power in (8, 4, 2) if factor >= power), 1)
     width, height = original.file.size
-    original.file.draft(None, (max(1, width // power), max(1, height // power)))
+    drafted = original.file.draft(None, (max(1, width // power), max(1, height // power)))
+    return 1 if drafted is None else power
 
 
 def _frame(original: Original, index: int) -> Frame:
