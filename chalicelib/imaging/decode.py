@@ -31,7 +31,7 @@ At 1.5 that variant has an SSIM of 0.996 against a full decode, at 1.15 of 0.990
 _DECODERS = {
     "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "png": ("PIL.PngImagePlugin", "PngImageFile"),
-    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "webp": ("chalicelib.imaging.webp", "WebPFile"),
     "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "gif": ("PIL.GifImagePlugin", "GifImageFile"),
     "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
