@@ -22,10 +22,11 @@ from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
 from chalicelib.model.picture import Limits, Size
 
-SHRINK_MARGIN = 1.5
-"""How much larger than the largest variant a JPEG is decoded at least.
+SHRINK_MARGINS = {8: 1.4, 4: 1.25, 2: 1.5}
+"""How much larger than the largest variant a JPEG is decoded at least, for each factor that libjpeg shrinks by.
 
-At 1.5 that variant has an SSIM of 0.996 against a full decode, at 1.15 of 0.990, at 1.05 of 0.986 (noisy pictures).
+They are the smallest at which no picture has a lower SSIM than sharp's of the same size, nor one below 0.99: about
+0.992 at 1/8, 0.993 at 1/4 and 0.996 at 1/2 for noisy pictures. docs/imaging-notes.md has the numbers.
 """
 
 _DECODERS = {
@@ -109,7 +110,7 @@ def decode_frames(original: Original, wanted: Size | None, *, only_first: bool) 
     """The frames of an original, in order, each valid until the next is asked for.
 
     `wanted` is the upright size of the whole picture that the largest variant needs; a JPEG is decoded no larger than
-    SHRINK_MARGIN asks for. Raises CorruptImage for damaged data, and for fewer frames than the header promised.
+    SHRINK_MARGINS asks for. Raises CorruptImage for damaged data, and for fewer frames than the header promised.
     """
     try:
         with named_errors(original.name):
@@ -175,9 +176,9 @@ def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.H
 
 
 def _shrink_on_load(original: Original, wanted: Size) -> int:
-    """Let libjpeg scale by 1/2, 1/4 or 1/8 while it decodes, as long as SHRINK_MARGIN stays: 2, 4 or 8, else 1."""
-    factor = min(side / (need * SHRINK_MARGIN) for side, need in zip(original.size, wanted, strict=True))
-    power = next((power for power in (8, 4, 2) if factor >= power), 1)
+    """Let libjpeg scale by 1/2, 1/4 or 1/8 while it decodes, as long as SHRINK_MARGINS stay: 2, 4 or 8, else 1."""
+    spare = min(side / need for side, need in zip(original.size, wanted, strict=True))
+    power = next((power for power, margin in SHRINK_MARGINS.items() if spare >= power * margin), 1)
     width, height = original.file.size
     drafted = original.file.draft(None, (max(1, width // power), max(1, height // power)))
     return 1 if drafted is None else power
