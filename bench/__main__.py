@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import cases, chart, node, sources
+from bench import cases, chart, node, singles, sources
 from bench.cases import SIDES, Case
-from bench.engines import ENGINES, Engine
+from bench.engines import DECODER, ENGINES, Engine
 from bench.report import report
 from bench.results import Cell, Results
 from bench.runner import ROOT, Run, allocator_settings, measure, spawns
@@ -29,17 +29,21 @@ def main() -> None:
     chosen = _chosen_cases(options)
     engines, modules, notes = _chosen_engines(options.engine)
     environment = allocator_settings()
-    with Progress(len(chosen)) as progress:
-        for case in chosen:
+    alone = _chosen_singles(options)
+    with Progress(len(chosen) + len(alone)) as progress:
+        for case in (*chosen, *alone):
             progress.advance(f"{case.name}: source")
             sources.ensure(case)
     rounds = 1 if options.quick else 3
     with TemporaryDirectory(dir=CACHE) as folder:
         run = Run(rounds=rounds, repeats=REPEATS, folder=Path(folder), modules=modules, environment=environment)
         cells, failures = _measured_and_scored(chosen, engines, run)
-    if not cells:
-        sys.exit("\n".join(["nothing was measured", *failures]))
-    results = Results(about=_about(run), notes=(*notes, *failures), sides=SIDES, cells=cells)
+        single_cells, single_failures = _measured_and_scored(alone, _single_engines(engines), run)
+    if not cells and not single_cells:
+        sys.exit("\n".join(["nothing was measured", *failures, *single_failures]))
+    results = Results(
+        about=_about(run), notes=(*notes, *failures, *single_failures), sides=SIDES, cells=cells, singles=single_cells
+    )
     print(report(results))
     (CACHE / "results.json").write_text(results.to_json())
     if options.chart:
@@ -61,9 +65,19 @@ def _chosen_cases(options: argparse.Namespace) -> tuple[Case, ...]:
     chosen = cases.select(found, options.only)
     if options.quick and not options.images and not options.only:
         chosen = tuple(case for case in chosen if case.name in cases.QUICK)
-    if not chosen:
+    if not chosen and not _chosen_singles(options):
         sys.exit(f"no case matches; there are: {', '.join(case.name for case in found) or 'none'}")
     return chosen
+
+
+def _chosen_singles(options: argparse.Namespace) -> tuple[Case, ...]:
+    found = () if options.images else cases.select(singles.standard(CACHE / "sources"), options.only)
+    return singles.quick(found) if options.quick and not options.only else found
+
+
+def _single_engines(engines: Sequence[Engine]) -> list[Engine]:
+    """Those for single variants among the engines that can run here, and the decoder, which always can."""
+    return [engine for engine in singles.ENGINES if engine in engines or engine is DECODER]
 
 
 def _chosen_engines(names: Sequence[str] | None) -> tuple[list[Engine], Path | None, tuple[str, ...]]:

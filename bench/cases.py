@@ -1,4 +1,4 @@
-"""What is measured: each case is one source file and one output format, always in the same three sizes."""
+"""What is measured: each case is one source file, one output format and the sizes of its variants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One source and the format of its variants; `picture` is None for a file of the user's own.
+    """One source, and the format and sides of its variants; `picture` is None for a file of the user's own.
 
     `output` is jpeg, webp or avif. The quality is 80 for JPEG and WebP; AVIF has each engine's own default, because
     the numbers of two AVIF encoders do not compare.
@@ -34,6 +34,7 @@ class Case:
     source_format: str
     output: str = "jpeg"
     picture: Picture | None = None
+    sides: tuple[int, ...] = SIDES
 
     @property
     def quality(self) -> int | None:
@@ -45,6 +46,8 @@ PICTURES = (
     Picture(name="jpeg-6mp", size=(2832, 2128), seed=6, suffix=".jpg", save=_CAMERA),
     Picture(name="jpeg-12mp", size=(4000, 3000), seed=12, suffix=".jpg", save=_CAMERA),
     Picture(name="jpeg-24mp", size=(6000, 4000), seed=24, suffix=".jpg", save=_CAMERA),
+    Picture(name="odd-6mp", size=(2725, 2225), seed=7, suffix=".jpg", save=_CAMERA),
+    Picture(name="odd-12mp", size=(4003, 3001), seed=13, suffix=".jpg", save=_CAMERA),
     Picture(name="progressive-6mp", size=(2832, 2128), seed=6, suffix=".jpg", save={**_CAMERA, "progressive": True}),
     Picture(name="progressive-12mp", size=(4000, 3000), seed=12, suffix=".jpg", save={**_CAMERA, "progressive": True}),
     Picture(name="progressive-24mp", size=(6000, 4000), seed=24, suffix=".jpg", save={**_CAMERA, "progressive": True}),
@@ -57,15 +60,7 @@ QUICK = ("jpeg-12mp", "progressive-12mp", "png-3mp", "webp-12mp")
 
 def standard(folder: Path) -> tuple[Case, ...]:
     """Every picture as JPEG variants, and the 12 MP JPEG as WebP and AVIF too; the sources live in `folder`."""
-    cases = tuple(
-        Case(
-            name=picture.name,
-            source=folder / f"{picture.name}{picture.suffix}",
-            source_format=SUFFIXES[picture.suffix],
-            picture=picture,
-        )
-        for picture in PICTURES
-    )
+    cases = tuple(of_picture(picture, folder) for picture in PICTURES)
     camera = next(case for case in cases if case.name == "jpeg-12mp")
     others = tuple(
         Case(
@@ -78,6 +73,16 @@ def standard(folder: Path) -> tuple[Case, ...]:
         for output in ("webp", "avif")
     )
     return cases + others
+
+
+def of_picture(picture: Picture, folder: Path) -> Case:
+    """The case of a synthetic source: JPEG variants in the usual sizes."""
+    return Case(
+        name=picture.name,
+        source=folder / f"{picture.name}{picture.suffix}",
+        source_format=SUFFIXES[picture.suffix],
+        picture=picture,
+    )
 
 
 def of_folder(folder: Path) -> tuple[Case, ...]:

@@ -30,19 +30,19 @@ def goals(results: Results) -> tuple[Goal, ...]:
     return (
         _mean("CPU, geometric mean, at most 0.40x sharp's pipeline per variant", _fast(sharp), 0.40),
         _mean("CPU, geometric mean, at most 0.75x sharp's pyramid by hand", _fast(pyramid), 0.75),
-        _worst(
+        worst(
             "peak memory at most 0.40x sharp's, JPEG and PNG sources",
             [pair for pair in to_jpeg if pair[0].source_format in MEMORY_SOURCES],
             lambda cell: cell.peak,
             0.40,
         ),
         _at_least("SSIM of the resized pixels at least 0.99", results, 0.99),
-        _no_lower("SSIM of the resized pixels no lower than sharp's", sharp, lambda cell: cell.resized_ssim),
-        _no_lower("SSIM of the JPEG files no lower than sharp's", to_jpeg, lambda cell: cell.ssim),
-        _worst("CPU at most 1.5x the floor, decode and encode alone", floor, lambda cell: cell.cpu, 1.5),
-        _worst("AVIF: CPU at most 0.15x sharp's default", to_avif, lambda cell: cell.cpu, 0.15),
-        _no_lower("AVIF: SSIMULACRA2 no lower than sharp's default", to_avif, lambda cell: cell.ssimulacra2),
-        _worst("AVIF: at most 1.10x the bytes of sharp's default", to_avif, lambda cell: sum(cell.bytes), 1.10),
+        no_lower("SSIM of the resized pixels no lower than sharp's", sharp, lambda cell: cell.resized_ssim),
+        no_lower("SSIM of the JPEG files no lower than sharp's", to_jpeg, lambda cell: cell.ssim),
+        worst("CPU at most 1.5x the floor, decode and encode alone", floor, lambda cell: cell.cpu, 1.5),
+        worst("AVIF: CPU at most 0.15x sharp's default", to_avif, lambda cell: cell.cpu, 0.15),
+        no_lower("AVIF: SSIMULACRA2 no lower than sharp's default", to_avif, lambda cell: cell.ssimulacra2),
+        worst("AVIF: at most 1.10x the bytes of sharp's default", to_avif, lambda cell: sum(cell.bytes), 1.10),
     )
 
 
@@ -59,7 +59,7 @@ def _mean(text: str, pairs: Pairs, bound: float) -> Goal:
     return Goal(text=text, measured=f"{mean:.2f}x ({min(each):.2f} to {max(each):.2f})", reached=mean <= bound)
 
 
-def _worst(text: str, pairs: Pairs, value: Callable[[Cell], float], bound: float) -> Goal:
+def worst(text: str, pairs: Pairs, value: Callable[[Cell], float], bound: float) -> Goal:
     """Reached when every cell keeps the bound; the geometric mean is told beside the worst."""
     if not pairs:
         return _unknown(text)
@@ -80,7 +80,7 @@ def _at_least(text: str, results: Results, bound: float) -> Goal:
     return Goal(text=text, measured=f"lowest {lowest:.4f} ({where})", reached=lowest >= bound)
 
 
-def _no_lower(text: str, pairs: Pairs, scores: Callable[[Cell], tuple[float, ...]]) -> Goal:
+def no_lower(text: str, pairs: Pairs, scores: Callable[[Cell], tuple[float, ...]]) -> Goal:
     """Reached when no variant of any case scores lower than the other engine's."""
     margins = [
         (mine - theirs, pair[0].case)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from bench import singles
 from bench.engines import ENGINES, FLOOR, HALFTONE, SHARP, SHARP_PYRAMID
 from bench.goals import goals
 from bench.results import Cell, Results
+from bench.table import NOTHING, table
 
 VERDICTS = {True: "reached", False: "NOT REACHED", None: "unknown"}
-NOTHING = "-"
 
 Value = Callable[[Cell], float]
 
@@ -33,21 +34,16 @@ _DETAILS: tuple[tuple[str, Callable[[Cell], str]], ...] = (
 
 def report(results: Results) -> str:
     """The whole text, ending in what ran where and what was left out."""
-    verdicts = [(goal.text, goal.measured, VERDICTS[goal.reached]) for goal in goals(results)]
+    reached = (*goals(results), *singles.goals(results))
+    verdicts = [(goal.text, goal.measured, VERDICTS[goal.reached]) for goal in reached]
     sections = [
         ("Goals", table(("", "measured", ""), verdicts)),
         ("Halftone as a share of the others; less is better", _ratio_table(results)),
+        *([("One variant of its own", singles.text(results))] if results.singles else []),
         *((title, _engine_table(results, text)) for title, text in _DETAILS),
         ("This run", "\n".join([*(f"{name}: {value}" for name, value in results.about.items()), *results.notes])),
     ]
     return "\n".join(f"{title}\n{'-' * len(title)}\n{text}\n" for title, text in sections)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest entry, all flush left."""
-    widths = [max(len(entry) for entry in column) for column in zip(header, *rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (header, *rows)]
-    return "\n".join(lines)
 
 
 def _ratio_table(results: Results) -> str:

@@ -12,7 +12,8 @@ class Cell:
 
     `cpu_ms` has each repeat of each process; `peak_kib` each process. The tuples below have one entry a variant, in the
     order of the sides: the bytes and scores of the files, and the SSIM of the same resize stored without loss, which
-    tells the resampler from the codec. SSIMULACRA2 leaves out variants too small for it. The floor has no scores.
+    tells the resampler from the codec. SSIMULACRA2 leaves out variants too small for it. Engines in UNSCORED
+    have no scores.
     """
 
     case: str
@@ -45,12 +46,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """A whole run; `about` says what ran where, `notes` what was left out and why."""
+    """A whole run; `about` says what ran where, `notes` what was left out and why.
+
+    `cells` have variants of all `sides`, `singles` are of cases with a single one.
+    """
 
     about: dict[str, str]
     notes: tuple[str, ...]
     sides: tuple[int, ...]
     cells: tuple[Cell, ...]
+    singles: tuple[Cell, ...] = ()
 
     @property
     def cases(self) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.cases import SIDES, Case
-from bench.engines import FLOOR, Engine
+from bench.cases import Case
+from bench.engines import UNSCORED, Engine
 from bench.job import Job, Measurement
 from bench.results import Cell
 
@@ -50,7 +50,7 @@ def allocator_settings(config: Path = CHALICE_CONFIG) -> dict[str, str]:
 
 def spawns(cases: Sequence[Case], engines: Sequence[Engine], run: Run) -> int:
     """How often `measure` will call `advance`."""
-    return len(cases) * sum(run.rounds + (engine is not FLOOR) for engine in engines)
+    return len(cases) * sum(run.rounds + (engine not in UNSCORED) for engine in engines)
 
 
 def measure(
@@ -87,7 +87,7 @@ def _turns(case: Case, engines: Sequence[Engine], run: Run) -> Iterator[tuple[Jo
     for _ in range(run.rounds):
         yield from ((_job(case, engine, run), engine) for engine in engines)
     for engine in engines:
-        if engine is not FLOOR:
+        if engine not in UNSCORED:
             yield replace(_job(case, engine, run), output="png", quality=None, warm_ups=1, repeats=0), engine
 
 
@@ -99,7 +99,7 @@ def _job(case: Case, engine: Engine, run: Run) -> Job:
         source_format=case.source_format,
         output=case.output,
         quality=case.quality,
-        sides=SIDES,
+        sides=case.sides,
         folder=str(folder),
         warm_ups=WARM_UPS,
         repeats=run.repeats,
@@ -124,7 +124,7 @@ def _spawn(engine: Engine, job: Job, run: Run) -> Measurement:
 def _cell(case: Case, engine: str, taken: Sequence[Measurement], run: Run) -> Cell:
     """What all processes of an engine used on a case; the last, without repeats, counts for nothing but its files."""
     measured = [one for one in taken if one.cpu_ms]
-    files = [variant_path(run.folder, case.name, engine, side, case.output) for side in SIDES]
+    files = [variant_path(run.folder, case.name, engine, side, case.output) for side in case.sides]
     return Cell(
         case=case.name,
         source_format=case.source_format,

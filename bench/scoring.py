@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import fidelity
-from bench.cases import SIDES, Case
-from bench.engines import FLOOR
+from bench.cases import Case
+from bench.engines import UNSCORED
 from bench.results import Cell
 from bench.runner import variant_path
 
@@ -15,12 +15,12 @@ from bench.runner import variant_path
 def score(
     cells: Sequence[Cell], cases: Sequence[Case], folder: Path, advance: Callable[[str], None]
 ) -> tuple[Cell, ...]:
-    """The same cells with their scores; `advance` is told of each cell that is done. The floor resizes nothing."""
-    sources = {case.name: case.source for case in cases}
+    """The same cells with their scores; `advance` is told of each cell that is done. UNSCORED have none."""
+    named = {case.name: case for case in cases}
+    unscored = {engine.name for engine in UNSCORED}
     with ProcessPoolExecutor() as pool:
         waiting = [
-            cell if cell.engine == FLOOR.name else pool.submit(_scored, cell, sources[cell.case], folder)
-            for cell in cells
+            cell if cell.engine in unscored else pool.submit(_scored, cell, named[cell.case], folder) for cell in cells
         ]
         scored = []
         for item in waiting:
@@ -30,13 +30,13 @@ def score(
     return tuple(scored)
 
 
-def _scored(cell: Cell, source: Path, folder: Path) -> Cell:
-    files = [variant_path(folder, cell.case, cell.engine, side, cell.output) for side in SIDES]
-    lossless = [variant_path(folder, cell.case, cell.engine, side, "png") for side in SIDES]
-    scores = [fidelity.scores(source, file) for file in files]
+def _scored(cell: Cell, case: Case, folder: Path) -> Cell:
+    files = [variant_path(folder, case.name, cell.engine, side, cell.output) for side in case.sides]
+    lossless = [variant_path(folder, case.name, cell.engine, side, "png") for side in case.sides]
+    scores = [fidelity.scores(case.source, file) for file in files]
     return replace(
         cell,
         ssim=tuple(one.ssim for one in scores),
         ssimulacra2=tuple(one.ssimulacra2 for one in scores if one.ssimulacra2 is not None),
-        resized_ssim=tuple(fidelity.ssim_score(source, file) for file in lossless),
+        resized_ssim=tuple(fidelity.ssim_score(case.source, file) for file in lossless),
     )

@@ -22,6 +22,11 @@ FLOOR = Engine(name="floor", title="floor", module="bench.engines.floor")
 TEXTBOOK = Engine(name="textbook", title="textbook", module="bench.engines.textbook")
 PYVIPS = Engine(name="pyvips", title="pyvips", module="bench.engines.libvips")
 SHARP = Engine(name="sharp", title="sharp", mode="each")
+DECODER = Engine(name="decoder", title="decoder alone", module="bench.engines.decoder")
 SHARP_PYRAMID = Engine(name="sharp-pyramid", title="sharp pyramid", mode="pyramid")
 
 ENGINES = (HALFTONE, FLOOR, TEXTBOOK, PYVIPS, SHARP, SHARP_PYRAMID)
+"""Those that make all three variants."""
+
+UNSCORED = (FLOOR, DECODER)
+"""Those that resize nothing."""

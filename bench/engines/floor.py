@@ -1,4 +1,4 @@
-"""The floor under Halftone: Pillow decoding the source as Halftone has it decoded, then encoding finished variants.
+"""The floor under Halftone: the source decoded as Halftone has it decoded, and finished variants encoded.
 
 Halftone runs once, unmeasured, while its calls to Pillow's `draft` and `save` are written down; what is measured is
 those calls again, so the codec settings are Halftone's whatever they are. Nothing is scaled or described.
@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from bench.engines import halftone
 from bench.job import Job
+from chalicelib.imaging.webp import WebPFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,26 @@ class Calls:
 
 
 def prepare(data: bytes, job: Job) -> Callable[[], list[bytes]]:
-    calls = _calls_of(halftone.prepare(data, job))
+    calls = calls_of(halftone.prepare(data, job))
     if len(calls.saves) != len(job.sides):
         raise RuntimeError(f"expected a call to Image.save for each of {len(job.sides)} variants: {calls.saves}")
 
     def make() -> list[bytes]:
-        source = Image.open(BytesIO(data))
-        for arguments in calls.drafts:
-            source.draft(*arguments)
-        source.load()
+        decode(data, job.source_format, calls)
         return [_encoded(*save) for save in calls.saves]
 
     return make
 
 
-def _calls_of(make: Callable[[], list[bytes]]) -> Calls:
+def decode(data: bytes, source_format: str, calls: Calls) -> None:
+    """What Halftone decodes of a file, with the decoder that it has for it."""
+    source = WebPFile(BytesIO(data)) if source_format == "webp" else Image.open(BytesIO(data))
+    for arguments in calls.drafts:
+        source.draft(*arguments)
+    source.load()
+
+
+def calls_of(make: Callable[[], list[bytes]]) -> Calls:
     calls = Calls()
     draft, save = JpegImageFile.draft, Image.Image.save
 

@@ -33,17 +33,21 @@ _BOTTOM_TO_TOP = frozenset({3, 4, 6, 7})
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The whole picture at one size. `turn` and `profile` are what still parts it from upright and sRGB."""
+    """The whole picture at one size. `turn` and `profile` are what still parts it from upright and sRGB.
+
+    `extent` is how many of the image's columns and rows the picture fills, as stored: with a part of the last ones,
+    where a decoder has scaled by a factor that does not divide its sides.
+    """
 
     image: Image.Image
+    extent: tuple[float, float]
     turn: int = 1
     profile: bytes | None = None
 
     @property
     def size(self) -> Size:
         """Upright."""
-        width, height = self.image.size
-        return Size(height, width) if self.turn in SIDEWAYS else Size(width, height)
+        return _stored(Size(*self.image.size), self.turn)
 
 
 @dataclass(slots=True)
@@ -60,21 +64,31 @@ class Pyramid:
 
     @classmethod
     def of(
-        cls, image: Image.Image, original: Size, *, turn: int, profile: bytes | None, unscaled: bool = False
+        cls,
+        image: Image.Image,
+        original: Size,
+        *,
+        turn: int,
+        profile: bytes | None,
+        shrink: int = 1,
+        unscaled: bool = False,
     ) -> "Pyramid":
         """A pyramid on `image`, which is brought to 8 bits and a mode that scales.
 
-        `image` is not to be used any more: it may have been changed, or closed.
+        `image` is not to be used any more: it may have been changed, or closed. Each of its pixels stands for
+        `shrink` x `shrink` of the original's.
         `unscaled` says that it will be drawn at its own size too, where nothing is to be lost.
         """
         base = colour.to_eight_bits(image)
         if base is not image:
             image.close()  # whoever opened it still holds it, and there may be no room for both
         base.info = {}
+        stored = _stored(original, turn)
+        extent = min(stored.width / shrink, base.width), min(stored.height / shrink, base.height)
         if base.mode != "RGBA":
-            return cls(original, [Level(base, turn, profile)])
-        straight = Level(base.copy(), turn, profile) if unscaled else None
-        return cls(original, [Level(premultiplied(base), turn, profile)], straight)
+            return cls(original, [Level(base, extent, turn, profile)])
+        straight = Level(base.copy(), extent, turn, profile) if unscaled else None
+        return cls(original, [Level(premultiplied(base), extent, turn, profile)], straight)
 
     def draw(self, box: Box, size: Size) -> Image.Image:
         """The part `box` of the original at `size`: upright, sRGB, in mode L, RGB, RGBa or, where unscaled, RGBA.
@@ -89,7 +103,7 @@ class Pyramid:
         level = self._level_for(box, size)
         drawn = _drawn(level, _area(box, self.original, level), size)
         if box.size == self.original and _is_smaller(size, first) and size != self.levels[-1].size:
-            self.levels.append(Level(drawn))
+            self.levels.append(Level(drawn, drawn.size))
         return drawn
 
     def _level_for(self, box: Box, size: Size) -> Level:
@@ -104,29 +118,33 @@ class Pyramid:
         return self.levels[0]
 
 
+def _stored(size: Size, turn: int) -> Size:
+    """A size as stored from the upright one, or the other way about."""
+    return Size(size.height, size.width) if turn in SIDEWAYS else size
+
+
 def _is_smaller(one: Size, other: Size) -> bool:
     return one != other and one.width <= other.width and one.height <= other.height
 
 
 def _drawn(level: Level, area: Area, size: Size) -> Image.Image:
-    raw_size = (size.height, size.width) if level.turn in SIDEWAYS else size
+    raw_size = _stored(size, level.turn)
     left, top, right, bottom = map(round, area)
     unscaled = area == (left, top, right, bottom) and raw_size == (right - left, bottom - top)
-    image = level.image.crop((left, top, right, bottom)) if unscaled else resample(level.image, Size(*raw_size), area)
+    image = level.image.crop((left, top, right, bottom)) if unscaled else resample(level.image, raw_size, area)
     upright = image.transpose(_TURNS[level.turn]) if level.turn in _TURNS else image
     return colour.to_srgb(upright, level.profile)
 
 
 def _area(box: Box, original: Size, level: Level) -> Area:
     """`box`, in pixels of the upright original, as an area of the level's image as stored."""
-    across, down = level.size.width / original.width, level.size.height / original.height
-    columns = box.left * across, min(box.right * across, level.size.width)
-    rows = box.top * down, min(box.bottom * down, level.size.height)
+    columns, rows = (box.left, box.right), (box.top, box.bottom)
     if level.turn in SIDEWAYS:
         columns, rows = rows, columns
-    width, height = level.image.size
+    width, height = _stored(original, level.turn)
     if level.turn in _RIGHT_TO_LEFT:
         columns = width - columns[1], width - columns[0]
     if level.turn in _BOTTOM_TO_TOP:
         rows = height - rows[1], height - rows[0]
-    return columns[0], rows[0], columns[1], rows[1]
+    wide, high = level.extent
+    return columns[0] * wide / width, rows[0] * high / height, columns[1] * wide / width, rows[1] * high / height

@@ -240,7 +240,14 @@ def _largest_first(pair: tuple[Job, Film]) -> float:
 
 
 def _pyramid(frame: Frame, original: Original, *, unscaled: bool) -> Pyramid:
-    return Pyramid.of(frame.image, original.size, turn=original.turn, profile=original.profile, unscaled=unscaled)
+    return Pyramid.of(
+        frame.image,
+        original.size,
+        turn=original.turn,
+        profile=original.profile,
+        shrink=frame.shrink,
+        unscaled=unscaled,
+    )
 
 
 def _focused(job: Job, pyramid: Pyramid) -> Job:

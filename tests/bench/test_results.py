@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bench.chart import svg
-from bench.report import report, table
+from bench.report import report
 from bench.results import mean_ratio, ratios
+from bench.table import table
 from tests.bench.cells import cell, results
 
 UNSCORED = {"ssim": (), "ssimulacra2": (), "resized_ssim": ()}

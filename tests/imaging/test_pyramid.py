@@ -1,8 +1,9 @@
 """Levels, and the sixteen cases of orientation against the wording of the EXIF standard."""
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from chalicelib.imaging import geometry
 from chalicelib.imaging.geometry import Box
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.render import render
@@ -86,6 +87,21 @@ def test_a_box_in_any_corner_is_taken_from_the_upright_picture(orientation):
     for left, top in ((0, 0), (16, 0), (0, 16), (32, 16)):
         drawn = pyramid.draw(Box(left, top, left + 16, top + 16), Size(8, 8))
         assert drawn.getpixel((4, 4)) == SHOWN[top // 16][left // 16]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(809, 601), (601, 809)])
+@pytest.mark.parametrize("fit", [Fit.INSIDE, Fit.COVER])
+def test_a_jpeg_is_shrunk_in_place_where_its_sides_do_not_divide(fit, size, orientation):
+    """At 1/8 809 pixels are 102 columns, of which the picture fills 101 and an eighth."""
+    data = with_orientation(pictures.photograph(*size), orientation, "JPEG")
+    spec = VariantSpec(name="a", width=64, height=48, fit=fit, position=Position.SOUTHEAST, format=Format.PNG)
+    drawn = pictures.opened(render(data, [spec]).variants[0].data)
+    upright = ImageOps.exif_transpose(pictures.opened(data))
+    crop = geometry.plan(Size(*upright.size), (64, 48), fit, anchor=geometry.ANCHORS[spec.position]).crop
+    largest, mean = pictures.difference(drawn, upright.resize(drawn.size, Image.Resampling.LANCZOS, box=tuple(crop)))
+    assert largest <= 14
+    assert mean < 0.8
 
 
 def test_an_orientation_that_makes_no_sense_is_upright():

@@ -339,7 +339,7 @@ def test_flat_noise_is_not_sharpened():
 
 
 def test_a_variant_of_a_shrunk_decode_is_as_fine_as_one_of_a_whole_one():
-    """What decode.SHRINK_MARGIN is for: at half the size and no larger than the variant, libjpeg would blur."""
+    """What decode.SHRINK_MARGINS are for: at half the size and no larger than the variant, libjpeg would blur."""
     picture = pictures.photograph(800, 600)
     data = pictures.file_of(picture, "JPEG", quality=95)
     reference = pictures.opened(data).resize((400, 300), Image.Resampling.LANCZOS)
