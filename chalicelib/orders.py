@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model.order import AdHoc, ResizeOrder
-from chalicelib.model.picture import Fit, VariantSpec
+from chalicelib.model.picture import Fit, Hdr, VariantSpec
 from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, lacks_side, output_format
 from chalicelib.pipelines.keys import AD_HOC, MAX_KEY_BYTES
 from chalicelib.webhooks import policy
@@ -32,7 +32,7 @@ class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to quality for one ad hoc variant, or neither for all."""
+    """What a caller may write: `variants`, or any of width to hdr for one ad hoc variant, or neither for all."""
 
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
@@ -40,6 +40,7 @@ class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
     fit: Fit | None = None
     format: FormatName | None = None
     quality: Quality | None = None
+    hdr: Hdr | None = None
     dest_bucket: Bucket | None = None
     dest_key: Key | None = None
     callback_url: str | None = None
@@ -88,14 +89,15 @@ def _order(request: ResizeRequest) -> ResizeOrder:
     spec = _adhoc(request)
     if spec and request.variants:
         raise InvalidRequest(
-            "variants: expected either variants by name, or width, height, fit, format or quality", field="variants"
+            "variants: expected either variants by name, or width, height, fit, format, quality or hdr",
+            field="variants",
         )
     for name in ("key", "dest_key"):
         if len((getattr(request, name) or "").encode()) > MAX_KEY_BYTES:
             raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
     for name in ("dest_bucket", "dest_key"):
         if getattr(request, name) and spec is None:
-            raise InvalidRequest(f"{name}: expected only with width, height, fit, format or quality", field=name)
+            raise InvalidRequest(f"{name}: expected only with width, height, fit, format, quality or hdr", field=name)
     if request.callback_url is not None:
         try:
             policy.endpoint(request.callback_url)
@@ -118,6 +120,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         "fit-": request.fit,
         "": request.format,
         "q": request.quality,
+        "hdr-": request.hdr,
     }
     name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
     if not name:
@@ -133,6 +136,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         fit=request.fit or Fit.INSIDE,
         format=output,
         quality=request.quality,
+        hdr=request.hdr or Hdr.DROP,
         key="_/{variant}/{version}/{key}" if output is None else "_/{variant}/{version}/{key}.{ext}",
     )
     if missing := lacks_side(spec):

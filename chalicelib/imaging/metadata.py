@@ -16,7 +16,7 @@ from chalicelib.model.picture import Metadata, VariantSpec
 
 _COPYRIGHT = (Base.Artist, Base.Copyright)
 _MAX_TEXT = 200
-_MAX_BLOCK = 65_000
+MAX_BLOCK = 65_000
 """Bytes of EXIF or XMP that fit in one segment of a JPEG; a block that is longer is left out."""
 
 _IFD0_NAMES = {
@@ -59,6 +59,21 @@ _LOCATION = re.compile(
 )
 """What the local name of an XMP property has in it that tells where a picture was taken, in whichever namespace."""
 
+_PROMISES = frozenset(
+    {
+        "http://ns.adobe.com/hdr-gain-map/1.0/",
+        "http://ns.adobe.com/xmp/note/",
+        "http://ns.apple.com/HDRGainMap/1.0/",
+        "http://ns.apple.com/pixeldatainfo/1.0/",
+        "http://ns.google.com/photos/1.0/audio/",
+        "http://ns.google.com/photos/1.0/camera/",
+        "http://ns.google.com/photos/1.0/container/",
+        "http://ns.google.com/photos/1.0/depthmap/",
+        "http://ns.google.com/photos/1.0/image/",
+    }
+)
+"""The namespaces of XMP that tell of more in the file than the picture: gain and depth maps, films, further XMP."""
+
 _TIFF_NAMESPACE = "http://ns.adobe.com/tiff/1.0/"
 
 
@@ -72,10 +87,11 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The EXIF and XMP blocks that go into a variant; empty bytes write none."""
+    """The EXIF and XMP blocks that go into a variant, and the gain map's file behind it; empty bytes write none."""
 
     exif: bytes = b""
     xmp: bytes = b""
+    gain_map: bytes = b""
 
 
 def read(file: ImageFile.ImageFile) -> Tags:
@@ -169,14 +185,14 @@ def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
         return b""
     try:
         with named_errors("xmp"):
-            document = _parsed_xmp(tags.xmp)
+            document = parsed_xmp(tags.xmp)
             _corrected(document, gps=gps)
             return _bounded("".join(node.toxml() for node in document.childNodes).encode())
     except PermanentError:
         return b""
 
 
-def _parsed_xmp(packet: bytes) -> Document:
+def parsed_xmp(packet: bytes) -> Document:
     """The packet as a document; a document type, in which entities would be defined, is refused."""
     text = packet.decode("utf-16" if packet[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig").strip("\0 \t\r\n")
     if "<!DOCTYPE" in text:
@@ -189,10 +205,15 @@ def _corrected(node: Any, *, gps: bool) -> None:
         name = getattr(part, "localName", None) or ""
         if part.namespaceURI == _TIFF_NAMESPACE and name == "Orientation":
             _become_upright(part)
-        elif not gps and _LOCATION.search(name) and part.namespaceURI != XMLNS_NAMESPACE:
+        elif _promises(part) or (not gps and _LOCATION.search(name) and part.namespaceURI != XMLNS_NAMESPACE):
             _remove(node, part)
         elif isinstance(part, Element):
             _corrected(part, gps=gps)
+
+
+def _promises(part: Any) -> bool:
+    """Whether that is a property of one of those namespaces, or the declaration of one."""
+    return part.namespaceURI in _PROMISES or (part.namespaceURI == XMLNS_NAMESPACE and part.value in _PROMISES)
 
 
 def _become_upright(part: Any) -> None:
@@ -211,7 +232,7 @@ def _remove(parent: Any, part: Any) -> None:
 
 
 def _bounded(block: bytes) -> bytes:
-    return block if len(block) <= _MAX_BLOCK else b""
+    return block if len(block) <= MAX_BLOCK else b""
 
 
 def _taken_at(details: dict[int, Any]) -> str:

@@ -7,16 +7,18 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
-from chalicelib.imaging import colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
+from chalicelib.imaging import colour, decode, describe, encode, focus, gainmap, geometry, hashes, metadata, steps
 from chalicelib.imaging.animation import MOVING, Film
-from chalicelib.imaging.boundary import named_errors
+from chalicelib.imaging.boundary import encodable, named_errors
 from chalicelib.imaging.decode import Frame, Original
+from chalicelib.imaging.gainmap import GainMap
 from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.steps import Job
 from chalicelib.model.picture import (
     Fit,
     Format,
+    Hdr,
     Limits,
     Metadata,
     Position,
@@ -74,15 +76,16 @@ def render(
     spec that cannot be made of it, VariantTooLarge for one that fits in no quality.
     """
     original = decode.open_original(data, limits)
-    jobs = [_job(spec, original, limits) for spec in specs]
+    jobs: Sequence[Job] = [_job(spec, original, limits) for spec in specs]
     _check_together(jobs, original.frames, limits)
     checkpoint()
-    films, small = _filmed(original, jobs, checkpoint)
+    jobs, films, small = _filmed(original, jobs, checkpoint)
+    gain_map = _gain_map(data, original, jobs, limits)
     return Rendering(
         original=describe.info(original),
         placeholder=describe.placeholder(small),
         perceptual_hash=hashes.perceptual_hash(small),
-        variants=tuple(_encoded(job, films.pop(0), original, checkpoint) for job in jobs),
+        variants=tuple(_encoded(job, films.pop(0), original, gain_map, checkpoint) for job in jobs),
     )
 
 
@@ -97,8 +100,14 @@ def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
 
 
 def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
-    choices = (("fit", spec.fit, Fit), ("position", spec.position, Position), ("metadata", spec.metadata, Metadata))
-    for field, choice, known in (*choices, ("format", spec.format or Format.JPEG, Format)):
+    choices = (
+        ("fit", spec.fit, Fit),
+        ("position", spec.position, Position),
+        ("metadata", spec.metadata, Metadata),
+        ("hdr", spec.hdr, Hdr),
+        ("format", spec.format or Format.JPEG, Format),
+    )
+    for field, choice, known in choices:
         if choice not in list(known):
             raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {shown(choice)}", field=field)
     ranges = (
@@ -173,8 +182,10 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
         raise InvalidRequest(f"watermark: {error}", field="watermark") from error
 
 
-def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]) -> tuple[list[Film], Image.Image]:
-    """The film of each job, in their order, and a thumbnail of the first frame."""
+def _filmed(
+    original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]
+) -> tuple[Sequence[Job], list[Film], Image.Image]:
+    """The jobs, with their crops decided, the film of each, in their order, and a thumbnail of the first frame."""
     films = [Film([], [], original.plays) for _ in jobs]
     thumbnails: list[Image.Image] = []
     unscaled = any(job.plan.scaled == job.plan.crop.size for job in jobs)
@@ -191,7 +202,18 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
                     film.milliseconds.append(frame.milliseconds)
             if not thumbnails:
                 thumbnails.append(describe.thumbnail(pyramid))
-    return films, thumbnails[0]
+    return jobs, films, thumbnails[0]
+
+
+def _gain_map(data: bytes, original: Original, jobs: Sequence[Job], limits: Limits) -> GainMap | None:
+    """The original's gain map, where a job asks for it."""
+    if not any(_keeps_hdr(job) for job in jobs):
+        return None
+    return gainmap.of(data, original, _wanted(original.size, jobs), limits)
+
+
+def _keeps_hdr(job: Job) -> bool:
+    return job.spec.hdr is Hdr.KEEP and job.format is Format.JPEG
 
 
 def _wanted(original: Size, jobs: Sequence[Job]) -> Size:
@@ -221,9 +243,14 @@ def _focused(job: Job, pyramid: Pyramid) -> Job:
     return replace(job, plan=_plan(job.spec, pyramid.original, anchor))
 
 
-def _encoded(job: Job, film: Film, original: Original, checkpoint: Callable[[], None]) -> RenderedVariant:
+def _encoded(
+    job: Job, film: Film, original: Original, gain_map: GainMap | None, checkpoint: Callable[[], None]
+) -> RenderedVariant:
     film.unify()
     kept = metadata.kept(original.tags, job.spec)
+    if gain_map is not None and _keeps_hdr(job):
+        with encodable(job.spec.name, job.format):
+            kept = gainmap.added(kept, gain_map, job.plan)
     palette = original.mode == "P"
     data = encode.encode(film, job.spec, job.format, kept, palette=palette, checkpoint=checkpoint)
     return RenderedVariant(

@@ -60,6 +60,13 @@ class Metadata(StrEnum):
     ALL = "all"
 
 
+class Hdr(StrEnum):
+    """What becomes of an original's gain map, which lets a photo be brighter than white where a display can."""
+
+    DROP = "drop"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """A picture laid over a variant: `scale` is its width as a share of the variant's, `opacity` runs from 0 to 1."""
@@ -80,7 +87,7 @@ class VariantSpec:
     behind what is transparent in it; None is transparent where the format can be and white where it cannot. `sharpen`
     is the radius of an unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and
     visible early, for five times the encoding time. `max_bytes` of None is no bound. `gps` lets a location survive
-    `metadata="all"`.
+    `metadata="all"`. `hdr` of KEEP takes the gain map of a JPEG along into a JPEG, and says nothing to other formats.
     """
 
     name: str
@@ -99,6 +106,7 @@ class VariantSpec:
     max_bytes: int | None = None
     metadata: Metadata = Metadata.NONE
     gps: bool = False
+    hdr: Hdr = Hdr.DROP
     bucket: Literal["destination", "source"] = "destination"
     key: str = "{variant}/{key}"
 
