@@ -44,14 +44,16 @@ def check_heic(data: bytes, limits: Limits) -> None:
             raise UnsupportedFormat("The HEIC file is a film without a still picture: expected a picture")
         raise CorruptImage("The heic file has no primary picture")
     most = limits.max_pixels
+    parts = [found.primary, *_alpha_of(found, reader)]
     known: dict[int, Work] = {}
-    works = [_work(reader, found, part, known, depth=0) for part in (found.primary, *_alpha_of(found, reader))]
-    tiles, canvas = sum(work.tiles for work in works), _canvas(reader, found.items[found.primary])
+    works = [_work(reader, found, part, known, depth=0) for part in parts]
+    canvas = sum(_canvas(reader, found.items[part]) for part in parts)
     if canvas > most:
-        raise ImageTooLarge(f"The HEIC image has {canvas:,} pixels: at most {most:,} are allowed")
+        raise ImageTooLarge(f"The HEIC image has {canvas:,} pixels, alpha counted: at most {most:,} are allowed")
+    tiles, pixels = sum(work.tiles for work in works), sum(work.pixels for work in works)
     if tiles > MAX_TILES:
         raise ImageTooLarge(f"The HEIC image has {tiles:,} tiles: at most {MAX_TILES:,} are allowed")
-    if max(work.pixels for work in works) > MOST_UNPACKED * most:
+    if pixels > MOST_UNPACKED * most:
         raise ImageTooLarge(f"The tiles of the HEIC image have more than {MOST_UNPACKED * most:,} pixels together")
 
 

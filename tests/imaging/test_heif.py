@@ -185,6 +185,10 @@ HOSTILE = {
         lambda: heics.heic([_lying_overlay(), heics.plain(64, 64, RED)]),
         ImageTooLarge,
     ),
+    "alpha as large as a large picture": (
+        lambda: heics.heic([_sized(9_000, 9_000), _alpha(9_000, 9_000)]),
+        ImageTooLarge,
+    ),
     "many tiles": (
         lambda: heics.heic([heics.grid(50, 50, 3200, 3200, [2] * 2500), heics.plain(64, 64, RED)]),
         ImageTooLarge,
@@ -212,6 +216,13 @@ HOSTILE = {
 def _sized(width, height):
     item = heics.plain(64, 64, RED)
     item.properties[1] = heics.ispe(width, height)
+    return item
+
+
+def _alpha(width, height):
+    item = _sized(width, height)
+    item.properties.append(heics.auxiliary(heics.ALPHA))
+    item.refers = {b"auxl": [1]}
     return item
 
 
