@@ -4,13 +4,15 @@ High dynamic range becomes standard: light is mapped so that HDR's reference whi
 for what is brighter (ITU-R BT.2390-11, 5.4.1).
 """
 
+import itertools
 import math
-import struct
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from chalicelib.errors import UnsupportedFormat
+from chalicelib.imaging import icc
 
 UNSPECIFIED = 2
 
@@ -23,7 +25,10 @@ HDR_PEAK = 1000.0
 HLG_GAMMA = 1.2
 """The system gamma of a display of HDR_PEAK (BT.2100, table 5)."""
 
+_PQ, _HLG = 16, 18
+_LUMINANCE = (0.2627, 0.6780, 0.0593)
 _CURVE_POINTS = 1024
+_GRID_POINTS = 17
 
 Light = Callable[[float], float]
 Matrix = list[list[float]]
@@ -86,10 +91,10 @@ def _pq_level(light: float) -> float:
     return math.pow((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power), 2523 / 32)
 
 
-def _hlg(level: float) -> float:
-    """Candelas per square metre of a channel, by the inverse OETF and the OOTF for grey (BT.2100, table 5)."""
+def _hlg_scene(level: float) -> float:
+    """Light of the scene, 0 to 1, by the inverse OETF (BT.2100, table 5)."""
     scene = level**2 / 3 if level <= 0.5 else (math.exp((level - 0.55991073) / 0.17883277) + 0.28466892) / 12
-    return HDR_PEAK * math.pow(min(scene, 1.0), HLG_GAMMA)
+    return min(scene, 1.0)
 
 
 def _mapped(light: float) -> float:
@@ -113,13 +118,12 @@ _LIGHT: dict[int, Light] = {
     9: lambda level: 10 ** (2 * (level - 1)) if level else 0.0,
     10: lambda level: 10 ** (2.5 * (level - 1)) if level else 0.0,
     13: _srgb,
-    16: lambda level: _mapped(_pq(level)),
+    _PQ: lambda level: _mapped(_pq(level)),
     17: lambda level: min(52.37 / 48 * level**2.6, 1.0),
-    18: lambda level: _mapped(_hlg(level)),
+    _HLG: lambda level: _mapped(HDR_PEAK * math.pow(_hlg_scene(level), HLG_GAMMA)),
 }
-"""Linear light, 0 to 1, of a coded level, 0 to 1 (H.273, table 3, inverted)."""
+"""Linear light, 0 to 1, of a coded level, 0 to 1 (H.273, table 3, inverted); of HLG, for greys."""
 
-_HDR = frozenset({16, 18})
 _MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17})
 """The matrix coefficients that decoders know; not constant luminance, and not ICtCp."""
 
@@ -147,19 +151,40 @@ def profile(named: Cicp, *, grey: bool) -> bytes | None:
     transfer = 13 if named.transfer == UNSPECIFIED else named.transfer
     primaries = named.primaries
     if primaries == UNSPECIFIED:
-        primaries = 9 if transfer in _HDR else 1
+        primaries = 9 if transfer in {_PQ, _HLG} else 1
     if (primaries, transfer, named.full_range) == (1, 13, True):
         return None
     light = _LIGHT[transfer]
-    black, white = (0, 255) if named.full_range else (16, 235)
-    codes = (255 * at / (_CURVE_POINTS - 1) for at in range(_CURVE_POINTS))
-    levels = [min(max((code - black) / (white - black), 0.0), 1.0) for code in codes]
-    curve = struct.pack(f">4s4xI{_CURVE_POINTS}H", b"curv", len(levels), *(round(65535 * light(x)) for x in levels))
+    levels = [_widened(at / (_CURVE_POINTS - 1), full_range=named.full_range) for at in range(_CURVE_POINTS)]
+    if transfer == _HLG and not grey:
+        return icc.profile(b"RGB ", [(b"A2B0", icc.table(levels, _GRID_POINTS, _hlg_colours(primaries)))])
+    curve = icc.curve([light(level) for level in levels])
     if grey:
-        return _icc(b"GRAY", [(b"kTRC", curve)])
+        return icc.profile(b"GRAY", [(b"kTRC", curve)])
     columns = zip(*_to_d50(primaries), strict=True)
-    tags = [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)]
-    return _icc(b"RGB ", [*tags, (b"rTRC", curve), (b"gTRC", curve), (b"bTRC", curve)])
+    tags = [(name, icc.xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)]
+    return icc.profile(b"RGB ", [*tags, (b"rTRC", curve), (b"gTRC", curve), (b"bTRC", curve)])
+
+
+def _widened(level: float, *, full_range: bool) -> float:
+    """A level of all that 8 bits hold, as a part of the range from black to white."""
+    black, white = (0, 255) if full_range else (16, 235)
+    return min(max((255 * level - black) / (white - black), 0.0), 1.0)
+
+
+def _hlg_colours(primaries: int) -> Iterator[icc.Lab]:
+    """What a grid of HLG colours is in standard range, red changing slowest.
+
+    The OOTF takes all three channels together (BT.2100, table 5), which no curve can. What is not in sRGB is cut off
+    here: Lab in a profile has no room for it.
+    """
+    scene = [_hlg_scene(at / (_GRID_POINTS - 1)) for at in range(_GRID_POINTS)]
+    to_xyz, srgb = _to_d50(primaries), _to_d50(1)
+    for colour in itertools.product(scene, repeat=3):
+        gain = HDR_PEAK * math.pow(sum(map(operator.mul, _LUMINANCE, colour)), HLG_GAMMA - 1)
+        shown = [_mapped(gain * part) for part in colour]
+        linear = _solved(srgb, _times(to_xyz, shown))
+        yield icc.lab(_times(srgb, [min(max(part, 0.0), 1.0) for part in linear]))
 
 
 def _to_d50(primaries: int) -> Matrix:
@@ -195,25 +220,3 @@ def _solved(matrix: Matrix, vector: Sequence[float]) -> list[float]:
 def _determinant(rows: Matrix) -> float:
     (a, b, c), (d, e, f), (g, h, i) = rows
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-
-
-def _xyz(values: Sequence[float]) -> bytes:
-    return struct.pack(">4s4x3i", b"XYZ ", *(round(65536 * value) for value in values))
-
-
-def _icc(space: bytes, tags: list[tuple[bytes, bytes]]) -> bytes:
-    """A display profile (ICC.1:2022, 7) with those tags; equal contents are kept once."""
-    white = [part / _D50[1] for part in _of_xy(*_D50)]
-    name = "H.273".encode("utf-16-be")
-    text = struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(name), 28) + name
-    tags = [(b"desc", text), (b"cprt", text), (b"wtpt", _xyz(white)), *tags]
-    places: dict[bytes, int] = {}
-    at = 132 + 12 * len(tags)
-    for _, content in tags:
-        if content not in places:
-            places[content] = at
-            at += len(content) + -len(content) % 4
-    table = b"".join(name + struct.pack(">II", places[content], len(content)) for name, content in tags)
-    head = struct.pack(">I4xI4s4s4s12x4s28x", at, 0x04400000, b"mntr", space, b"XYZ ", b"acsp") + _xyz(white)[8:]
-    body = b"".join(content + bytes(-len(content) % 4) for content in places)
-    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body

@@ -126,6 +126,17 @@ def test_reference_white_is_the_same_from_pq_and_hlg():
     assert shown(png((pq,) * 3, 9, 16, 0, 1)) == pytest.approx(shown(png((hlg,) * 3, 9, 18, 0, 1)), abs=2)
 
 
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("scene", [(0.10, 0.03, 0.01), (0.03, 0.06, 0.02), (0.02, 0.03, 0.08), (0.03, 0.03, 0.03)])
+def test_hlg_colours_are_those_of_a_display_of_1000_candelas(name, scene):
+    """By the OOTF of BT.2100, on luminance; below the knee nothing else happens to them."""
+    pixel = tuple(round(255 * hlg_level(part)) for part in scene)
+    luminance = 0.2627 * scene[0] + 0.6780 * scene[1] + 0.0593 * scene[2]
+    light = [1000 * luminance**0.2 * part / 203 for part in scene]
+    wanted = pictures.srgb_of_xyz([sum(row[at] * light[at] for at in range(3)) for row in BT2020])
+    assert shown(FILES[name](pixel, 9, 18)) == pytest.approx(wanted, abs=4 if name == "png" else 6)
+
+
 def test_hdr_colours_below_the_knee_have_the_right_hue():
     linear = (0.2, 0.1, 0.05)
     pixel = tuple(round(255 * pq_level(203 * light)) for light in linear)
