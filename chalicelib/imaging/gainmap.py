@@ -40,11 +40,10 @@ class GainMap:
     """Its width and height as parts of the original's."""
 
 
-def of(data: bytes, original: Original, wanted: Size, limits: Limits) -> GainMap | None:
+def of(data: bytes, original: Original, limits: Limits) -> GainMap | None:
     """The gain map of an original, or None where it has none that can be used.
 
-    `wanted` is the size of the whole picture, upright, that the largest variant needs. A map that is broken, larger
-    than the picture, or of another shape counts as none: the picture itself is sound.
+    A map that is broken, larger than the picture, or of another shape counts as none: the picture itself is sound.
     """
     if original.name != "jpeg":
         return None
@@ -52,7 +51,7 @@ def of(data: bytes, original: Original, wanted: Size, limits: Limits) -> GainMap
         gains = ultrahdr.meaning(file)
         try:
             if gains is not None:
-                return GainMap(gains, *_pyramid(file, original, wanted, limits))
+                return GainMap(gains, *_pyramid(file, original, limits))
         except PermanentError:
             continue
     return None
@@ -64,24 +63,19 @@ def added(kept: Kept, found: GainMap, plan: Plan) -> Kept:
     return replace(kept, xmp=ultrahdr.promising(kept.xmp, len(file)), gain_map=file)
 
 
-def _pyramid(file: bytes, original: Original, wanted: Size, limits: Limits) -> tuple[Pyramid, Share]:
+def _pyramid(file: bytes, original: Original, limits: Limits) -> tuple[Pyramid, Share]:
     """The map as one more level of the original's picture: as it is stored, so it is turned."""
     opened = decode.open_original(file, replace(limits, max_pixels=original.size.width * original.size.height))
     stored = Size(*opened.file.size)
-    across, down = (part / whole for part, whole in zip(_turned(stored, original), original.size, strict=True))
+    upright = Size(stored.height, stored.width) if original.turn in SIDEWAYS else stored
+    across, down = upright.width / original.size.width, upright.height / original.size.height
     if abs(math.log(across / down)) > MAX_STRETCH + 1 / min(stored):
         raise CorruptImage("The gain map has another shape than its picture")
-    needed = _turned(Size(math.ceil(wanted.width * across), math.ceil(wanted.height * down)), original)
     with named_errors("gain map"):
-        frames = decode.decode_frames(replace(opened, size=stored, turn=1), needed, only_first=True)
+        frames = decode.decode_frames(opened, None, only_first=True)
         (image,) = (frame.image.convert("L" if opened.mode == "L" else "RGB") for frame in frames)
         pyramid = Pyramid.of(image, original.size, turn=original.turn, profile=None)
     return pyramid, (min(1.0, across), min(1.0, down))
-
-
-def _turned(size: Size, original: Original) -> Size:
-    """A stored size upright, or the other way round."""
-    return Size(size.height, size.width) if original.turn in SIDEWAYS else size
 
 
 def _drawn(found: GainMap, plan: Plan) -> Image.Image:

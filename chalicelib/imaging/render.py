@@ -209,7 +209,7 @@ def _gain_map(data: bytes, original: Original, jobs: Sequence[Job], limits: Limi
     """The original's gain map, where a job asks for it."""
     if not any(_keeps_hdr(job) for job in jobs):
         return None
-    return gainmap.of(data, original, _wanted(original.size, jobs), limits)
+    return gainmap.of(data, original, limits)
 
 
 def _keeps_hdr(job: Job) -> bool:

@@ -12,7 +12,7 @@ from PIL.MpoImagePlugin import MpoImageFile
 from chalicelib.errors import HalftoneError, InvalidRequest, VariantTooLarge
 from chalicelib.imaging import decode, gainmap
 from chalicelib.imaging.render import render
-from chalicelib.model.picture import Fit, Format, Hdr, Limits, Metadata, Position, Size, VariantSpec
+from chalicelib.model.picture import Fit, Format, Hdr, Limits, Metadata, Position, VariantSpec
 from tests.imaging import pictures, ultrahdrs
 
 XMP, ISO, segment = ultrahdrs.XMP, ultrahdrs.ISO, ultrahdrs.segment
@@ -242,7 +242,7 @@ def test_the_map_is_bounded_as_any_original_is(monkeypatch):
         ultrahdrs.with_segments(huge, segment(0xE1, XMP + ultrahdrs.map_xmp())),
     )
     monkeypatch.setattr(decode, "decode_frames", None)
-    assert gainmap.of(original, decode.open_original(original, Limits()), Size(80, 80), Limits()) is None
+    assert gainmap.of(original, decode.open_original(original, Limits()), Limits()) is None
 
 
 def test_a_wrong_choice_is_refused():
