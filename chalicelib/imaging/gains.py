@@ -3,7 +3,6 @@
 import math
 import struct
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from chalicelib.errors import CorruptImage
@@ -14,6 +13,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 _MULTICHANNEL, _IN_BASE_COLOURS, _ONE_DENOMINATOR, _BACKWARD = 0x80, 0x40, 0x08, 0x04
 _MOST_STOPS = 64
+_BELOW = 1_000_000
 
 Channels = tuple[float, float, float]
 
@@ -87,8 +87,7 @@ def to_iso(meant: Gains) -> bytes:
 
 
 def _ratio(number: float) -> bytes:
-    ratio = Fraction(number).limit_denominator(1_000_000)
-    return struct.pack(">iI", ratio.numerator, ratio.denominator)
+    return struct.pack(">iI", round(number * _BELOW), _BELOW)
 
 
 def from_xmp(packet: bytes) -> Gains:
