@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model.order import AdHoc, ResizeOrder
-from chalicelib.model.picture import Fit, VariantSpec
+from chalicelib.model.picture import Fit, Hdr, VariantSpec
 from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, lacks_side, output_format
 from chalicelib.pipelines.keys import AD_HOC, MAX_KEY_BYTES
 from chalicelib.webhooks import policy
@@ -16,6 +16,7 @@ from chalicelib.webhooks import policy
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
+_CHOICES = "width, height, fit, format, quality, animated or hdr"
 
 _ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
 """What msgspec's messages repeat of the document."""
@@ -31,7 +32,7 @@ class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to animated for one ad hoc variant, or neither for all."""
+    """What a caller may write: `variants`, or any of width to hdr for one ad hoc variant, or neither for all."""
 
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
@@ -40,6 +41,7 @@ class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
     format: FormatName | None = None
     quality: Quality | None = None
     animated: bool | None = None
+    hdr: Hdr | None = None
     dest_bucket: Bucket | None = None
     dest_key: Key | None = None
     callback_url: str | None = None
@@ -88,7 +90,7 @@ def _order(request: ResizeRequest) -> ResizeOrder:
     spec = _adhoc(request)
     if spec and request.variants:
         raise InvalidRequest(
-            "variants: expected either variants by name, or width, height, fit, format, quality or animated",
+            f"variants: expected either variants by name, or {_CHOICES}",
             field="variants",
         )
     for name in ("key", "dest_key"):
@@ -96,9 +98,7 @@ def _order(request: ResizeRequest) -> ResizeOrder:
             raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
     for name in ("dest_bucket", "dest_key"):
         if getattr(request, name) and spec is None:
-            raise InvalidRequest(
-                f"{name}: expected only with width, height, fit, format, quality or animated", field=name
-            )
+            raise InvalidRequest(f"{name}: expected only with {_CHOICES}", field=name)
     if request.callback_url is not None:
         try:
             policy.endpoint(request.callback_url)
@@ -122,6 +122,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         "": request.format,
         "q": request.quality,
         "still": "" if request.animated is False else None,
+        "hdr-": request.hdr,
     }
     name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
     if not name:
@@ -138,6 +139,7 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         format=output,
         quality=request.quality,
         animated=request.animated is not False,
+        hdr=request.hdr or Hdr.DROP,
         key="_/{variant}/{version}/{key}" if output is None else "_/{variant}/{version}/{key}.{ext}",
     )
     if missing := lacks_side(spec):

@@ -63,10 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m preview", description=__doc__)
+    parser = argparse.ArgumentParser(prog="halftone", description=__doc__)
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="files to render")
-    parser.add_argument("--pipeline", required=True, metavar="NAME", help="one that ships, or the path of a .toml file")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where variants and descriptions go")
+    parser.add_argument(
+        "--pipeline",
+        default="default",
+        metavar="NAME",
+        help="one that ships, or the path of a .toml file (%(default)s)",
+    )
+    parser.add_argument(
+        "--out", default="variants", type=Path, metavar="DIR", help="where variants and descriptions go (%(default)s)"
+    )
     parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="also a PNG with all variants side by side")
     return parser
 

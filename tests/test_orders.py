@@ -5,7 +5,7 @@ import pytest
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest
 from chalicelib.model.order import ResizeOrder
-from chalicelib.model.picture import Fit, Format
+from chalicelib.model.picture import Fit, Format, Hdr
 from chalicelib.pipelines.keys import variant_key
 
 PLACE = {"bucket": "photos", "key": "a.jpg"}
@@ -62,6 +62,14 @@ def test_a_still_is_for_the_asking():
         (True, "w10"),
         (False, "w10-still"),
     ]
+
+
+def test_a_caller_may_want_the_gain_map():
+    kept = orders.parse(PLACE | {"width": 320, "hdr": "keep"}).ad_hoc
+    plain = orders.parse(PLACE | {"width": 320}).ad_hoc
+    assert kept is not None
+    assert plain is not None
+    assert (kept.spec.name, kept.spec.hdr, plain.spec.hdr) == ("w320-hdr-keep", Hdr.KEEP, Hdr.DROP)
 
 
 @pytest.mark.parametrize(

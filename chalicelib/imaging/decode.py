@@ -16,7 +16,7 @@ from chalicelib.errors import (
     TooManyFrames,
     UnsupportedFormat,
 )
-from chalicelib.imaging import animation, headers, mending, metadata, profiles
+from chalicelib.imaging import animation, declared, headers, heif, mending, metadata
 from chalicelib.imaging.boundary import known_kinds, named_errors
 from chalicelib.imaging.metadata import Tags
 from chalicelib.imaging.pyramid import SIDEWAYS
@@ -37,7 +37,7 @@ _DECODERS = {
     "gif": ("PIL.GifImagePlugin", "GifImageFile"),
     "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "heic": ("pillow_heif.as_plugin", "HeifImageFile"),
+    "heic": ("pi_heif.as_plugin", "HeifImageFile"),
 }
 _FIRST_PAGE_ONLY = frozenset({"tiff", "heic"})
 _KEEP_THEIR_OWN = frozenset({"avif", "webp"})
@@ -51,7 +51,7 @@ class Original:
     """A file whose header was read and found within the limits; its pixels are decoded by `decode_frames`, once.
 
     `size` is upright. `turn` is the EXIF orientation that the decoded pixels still need (1 is none), `orientation`
-    what the file says. `profile` is the embedded ICC profile.
+    what the file says. `profile` is the ICC profile of its colours; None is sRGB.
     """
 
     name: str
@@ -97,6 +97,8 @@ def open_original(data: bytes, limits: Limits) -> Original:
         header = headers.read(whole, name)
         if header is not None:
             _check(header, limits)
+        if name == "heic":
+            heif.check_heic(data, limits)
         with known_kinds(name):
             file = decoder(io.BytesIO(whole))
         if header is None:
@@ -108,7 +110,7 @@ def open_original(data: bytes, limits: Limits) -> Original:
                 f"The {name} file is damaged: it says {header.width} x {header.height} pixels in one place "
                 f"and {file.width} x {file.height} in another"
             )
-        return _original(name, len(data), file, header)
+        return _original(name, data, file, header)
 
 
 def decode_frames(original: Original, wanted: Size | None, *, only_first: bool) -> Iterator[Frame]:
@@ -134,7 +136,7 @@ def _decoder(name: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
         decoder: Callable[[io.BytesIO], ImageFile.ImageFile] = getattr(import_module(module), attribute)
     except ImportError as error:
         raise UnsupportedFormat(
-            "The image is HEIC, which is read only where pillow-heif is installed: pip install pillow-heif"
+            "The image is HEIC, which is read only where pi-heif is installed: pip install pi-heif"
         ) from error
     return decoder
 
@@ -158,7 +160,7 @@ def _agrees(file: ImageFile.ImageFile, header: headers.Header) -> bool:
     return file.size == size or (file.format == "GIF" and file.width <= size[0] and file.height <= size[1])
 
 
-def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.Header) -> Original:
+def _original(name: str, data: bytes, file: ImageFile.ImageFile, header: headers.Header) -> Original:
     if file.mode == "F":
         raise UnsupportedFormat("The image has floating point pixels: expected whole numbers")
     tags = metadata.read(file)
@@ -167,13 +169,13 @@ def _original(name: str, size: int, file: ImageFile.ImageFile, header: headers.H
     width, height = header.width, header.height
     return Original(
         name=name,
-        file_bytes=size,
+        file_bytes=len(data),
         file=file,
         size=Size(height, width) if turn in SIDEWAYS else Size(width, height),
         frames=header.frames,
         orientation=orientation,
         turn=turn,
-        profile=profiles.usable(file.info.get("icc_profile")),
+        profile=declared.profile(file, data, name),
         mode=file.mode,
         has_alpha=file.has_transparency_data,
         plays=animation.plays(name, file.info.get("loop")),
@@ -198,9 +200,12 @@ def _frame(original: Original, index: int) -> Frame:
     file = original.file
     if original.frames == 1:
         _scale_clear_level(file)
+        size = file.size
         file.load()
         if original.name in _KEEP_THEIR_OWN:
             file.fp = file._decoder = None  # type: ignore[attr-defined] # noqa: SLF001 - hundreds of megabytes
+        if file.size != size:
+            raise CorruptImage(f"The {original.name} file unpacks to another size than it says")
         negative = original.name == "tiff" and file.mode.startswith("I;16") and _tiff_white_is_zero(file)
         return Frame(file.convert("I").point(lambda level: level * -1 + 65_535) if negative else file, 0)
     try:

@@ -7,6 +7,7 @@ from importlib import import_module
 from PIL import Image
 
 from chalicelib.errors import VariantTooLarge
+from chalicelib.imaging import ultrahdr
 from chalicelib.imaging.animation import Film, durations, gif_loop, showings
 from chalicelib.imaging.boundary import encodable
 from chalicelib.imaging.metadata import Kept
@@ -123,7 +124,7 @@ def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: in
         options |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
     out = io.BytesIO()
     frames[0].save(out, target.value, **options)
-    return out.getvalue()
+    return ultrahdr.joined(out.getvalue(), kept.gain_map) if kept.gain_map else out.getvalue()
 
 
 def _has_palette(film: Film, spec: VariantSpec, target: Format, quality: int) -> bool:

@@ -17,7 +17,7 @@ from chalicelib.model.picture import Metadata, VariantSpec
 
 _COPYRIGHT = (Base.Artist, Base.Copyright)
 _MAX_TEXT = 200
-_MAX_BLOCK = 65_000
+MAX_BLOCK = 65_000
 """Bytes of EXIF or XMP that fit in one segment of a JPEG; a block that is longer is left out."""
 
 _IFD0_NAMES = {
@@ -76,6 +76,21 @@ _IDENTITY = re.compile(r"serial_?number|ownername", re.IGNORECASE)
 """Likewise of one camera, lens or owner: `aux:SerialNumber`, `exifEX:BodySerialNumber`, `aux:OwnerName` and more."""
 
 _GEO_NAMESPACE = "http://www.w3.org/2003/01/geo/wgs84_pos#"
+_PROMISES = frozenset(
+    {
+        "http://ns.adobe.com/hdr-gain-map/1.0/",
+        "http://ns.adobe.com/xmp/note/",
+        "http://ns.apple.com/HDRGainMap/1.0/",
+        "http://ns.apple.com/pixeldatainfo/1.0/",
+        "http://ns.google.com/photos/1.0/audio/",
+        "http://ns.google.com/photos/1.0/camera/",
+        "http://ns.google.com/photos/1.0/container/",
+        "http://ns.google.com/photos/1.0/depthmap/",
+        "http://ns.google.com/photos/1.0/image/",
+    }
+)
+"""The namespaces of XMP that tell of more in the file than the picture: gain and depth maps, films, further XMP."""
+
 _TIFF_NAMESPACE = "http://ns.adobe.com/tiff/1.0/"
 
 
@@ -89,10 +104,11 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The EXIF and XMP blocks that go into a variant; empty bytes write none."""
+    """The EXIF and XMP blocks that go into a variant, and the gain map's file behind it; empty bytes write none."""
 
     exif: bytes = b""
     xmp: bytes = b""
+    gain_map: bytes = b""
 
 
 def read(file: ImageFile.ImageFile) -> Tags:
@@ -211,14 +227,14 @@ def _all_xmp(tags: Tags, *, gps: bool) -> bytes:
         return b""
     try:
         with named_errors("xmp"):
-            document = _parsed_xmp(tags.xmp)
+            document = parsed_xmp(tags.xmp)
             _corrected(document, gps=gps)
             return _bounded("".join(node.toxml() for node in document.childNodes).encode())
     except PermanentError:
         return b""
 
 
-def _parsed_xmp(packet: bytes) -> Document:
+def parsed_xmp(packet: bytes) -> Document:
     """The packet as a document; a document type, in which entities would be defined, is refused."""
     text = packet.decode("utf-16" if packet[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig").strip("\0 \t\r\n")
     if "<!DOCTYPE" in text:
@@ -231,15 +247,24 @@ def _corrected(node: Any, *, gps: bool) -> None:
         name = getattr(part, "localName", None) or ""
         if part.namespaceURI == _TIFF_NAMESPACE and name == "Orientation":
             _become_upright(part)
-        elif part.namespaceURI != XMLNS_NAMESPACE and _is_private(part.namespaceURI, name, gps=gps):
+        elif _promises(part) or (
+            part.namespaceURI != XMLNS_NAMESPACE and _is_private(part.namespaceURI, name, gps=gps)
+        ):
             _remove(node, part)
         elif isinstance(part, Element):
             _corrected(part, gps=gps)
 
 
 def _is_private(namespace: str | None, name: str, *, gps: bool) -> bool:
+    if namespace == XMLNS_NAMESPACE:
+        return False
     place = namespace == _GEO_NAMESPACE or _LOCATION.search(name)
     return bool(_IDENTITY.search(name) or (place and not gps))
+
+
+def _promises(part: Any) -> bool:
+    """Whether that is a property of one of those namespaces, or the declaration of one."""
+    return part.namespaceURI in _PROMISES or (part.namespaceURI == XMLNS_NAMESPACE and part.value in _PROMISES)
 
 
 def _become_upright(part: Any) -> None:
@@ -258,7 +283,7 @@ def _remove(parent: Any, part: Any) -> None:
 
 
 def _bounded(block: bytes) -> bytes:
-    return block if len(block) <= _MAX_BLOCK else b""
+    return block if len(block) <= MAX_BLOCK else b""
 
 
 def _taken_at(details: dict[int, Any]) -> str:

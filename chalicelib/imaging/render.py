@@ -7,16 +7,30 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
-from chalicelib.imaging import capacity, colour, decode, describe, encode, focus, geometry, hashes, metadata, steps
+from chalicelib.imaging import (
+    capacity,
+    colour,
+    decode,
+    describe,
+    encode,
+    focus,
+    gainmap,
+    geometry,
+    hashes,
+    metadata,
+    steps,
+)
 from chalicelib.imaging.animation import Film
-from chalicelib.imaging.boundary import named_errors, only_named_errors
+from chalicelib.imaging.boundary import encodable, named_errors, only_named_errors
 from chalicelib.imaging.decode import Frame, Original
+from chalicelib.imaging.gainmap import GainMap
 from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.steps import Job
 from chalicelib.model.picture import (
     Fit,
     Format,
+    Hdr,
     Limits,
     Metadata,
     Position,
@@ -82,8 +96,12 @@ def render(
     jobs = dict(zip(recipes, wanted, strict=True))
     _check_together(jobs.values(), original.frames, limits)
     checkpoint()
-    films, small = _filmed(original, list(jobs.values()), checkpoint)
-    made = {recipe: _encoded(job, films.pop(0), original, checkpoint) for recipe, job in jobs.items()}
+    placed, films, small = _filmed(original, list(jobs.values()), checkpoint)
+    gain_map = _gain_map(data, original, placed, limits)
+    made = {
+        recipe: _encoded(job, films.pop(0), original, gain_map, checkpoint)
+        for recipe, job in zip(jobs, placed, strict=True)
+    }
     return Rendering(
         original=describe.info(original),
         placeholder=describe.placeholder(small),
@@ -126,8 +144,14 @@ def _recipe(job: Job) -> Recipe:
 
 
 def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
-    choices = (("fit", spec.fit, Fit), ("position", spec.position, Position), ("metadata", spec.metadata, Metadata))
-    for field, choice, known in (*choices, ("format", spec.format or Format.JPEG, Format)):
+    choices = (
+        ("fit", spec.fit, Fit),
+        ("position", spec.position, Position),
+        ("metadata", spec.metadata, Metadata),
+        ("hdr", spec.hdr, Hdr),
+        ("format", spec.format or Format.JPEG, Format),
+    )
+    for field, choice, known in choices:
         if choice not in list(known):
             raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {shown(choice)}", field=field)
     ranges = (
@@ -203,8 +227,10 @@ def _mark(spec: Watermark, limits: Limits) -> Image.Image:
         raise InvalidRequest(f"watermark: {error}", field="watermark") from error
 
 
-def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]) -> tuple[list[Film], Image.Image]:
-    """The film of each job, in their order, and a thumbnail of the first frame."""
+def _filmed(
+    original: Original, jobs: Sequence[Job], checkpoint: Callable[[], None]
+) -> tuple[Sequence[Job], list[Film], Image.Image]:
+    """The jobs, with their crops decided, the film of each, in their order, and a thumbnail of the first frame."""
     films = [Film([], [], original.plays) for _ in jobs]
     thumbnails: list[Image.Image] = []
     unscaled = any(job.plan.scaled == job.plan.crop.size for job in jobs)
@@ -221,7 +247,18 @@ def _filmed(original: Original, jobs: Sequence[Job], checkpoint: Callable[[], No
                     film.milliseconds.append(frame.milliseconds)
             if not thumbnails:
                 thumbnails.append(describe.thumbnail(pyramid))
-    return films, thumbnails[0]
+    return jobs, films, thumbnails[0]
+
+
+def _gain_map(data: bytes, original: Original, jobs: Sequence[Job], limits: Limits) -> GainMap | None:
+    """The original's gain map, where a job asks for it."""
+    if not any(_keeps_hdr(job) for job in jobs):
+        return None
+    return gainmap.of(data, original, limits)
+
+
+def _keeps_hdr(job: Job) -> bool:
+    return job.spec.hdr is Hdr.KEEP and job.format is Format.JPEG
 
 
 def _wanted(original: Size, jobs: Sequence[Job]) -> Size:
@@ -258,9 +295,14 @@ def _focused(job: Job, pyramid: Pyramid) -> Job:
     return replace(job, plan=_plan(job.spec, pyramid.original, anchor))
 
 
-def _encoded(job: Job, film: Film, original: Original, checkpoint: Callable[[], None]) -> RenderedVariant:
+def _encoded(
+    job: Job, film: Film, original: Original, gain_map: GainMap | None, checkpoint: Callable[[], None]
+) -> RenderedVariant:
     film.unify()
     kept = metadata.kept(original.tags, job.spec)
+    if gain_map is not None and _keeps_hdr(job):
+        with encodable(job.spec.name, job.format):
+            kept = gainmap.added(kept, gain_map, job.plan)
     palette = original.mode == "P"
     data = encode.encode(film, job.spec, job.format, kept, palette=palette, checkpoint=checkpoint)
     return RenderedVariant(

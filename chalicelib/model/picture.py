@@ -60,6 +60,13 @@ class Metadata(StrEnum):
     ALL = "all"
 
 
+class Hdr(StrEnum):
+    """What becomes of an original's gain map, which lets a photo be brighter than white where a display can."""
+
+    DROP = "drop"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """A picture laid over a variant: `scale` is its width as a share of the variant's, `opacity` runs from 0 to 1."""
@@ -81,6 +88,7 @@ class VariantSpec:
     is the radius of an unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and
     visible early, for five times the encoding time. `max_bytes` of None is no bound. `animated=False`
     makes a still of an original that moves: its first frame. `gps` lets a location survive `metadata="all"`.
+    `hdr` of KEEP takes the gain map of a JPEG along into a JPEG, and says nothing to other formats.
     """
 
     name: str
@@ -100,6 +108,7 @@ class VariantSpec:
     animated: bool = True
     metadata: Metadata = Metadata.NONE
     gps: bool = False
+    hdr: Hdr = Hdr.DROP
     bucket: Literal["destination", "source"] = "destination"
     key: str = "{variant}/{key}"
 

@@ -14,7 +14,9 @@ class Source:
 
     prefix: str = ""
     exclude: tuple[str, ...] = ()
-    suffixes: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp")
+    suffixes: tuple[str, ...] = (
+        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp", ".heic", ".heif"),
+    )
     instructions: bool = False
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging import capacity, geometry
-from chalicelib.model.picture import Fit, Limits, Metadata, Position, VariantSpec, Watermark
+from chalicelib.model.picture import Fit, Hdr, Limits, Metadata, Position, VariantSpec, Watermark
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys
 from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, checked, lacks_side, output_format
@@ -40,6 +40,7 @@ _VARIANT_FIELDS: dict[str, Any] = {
     "animated": bool,
     "metadata": Metadata,
     "gps": bool,
+    "hdr": Hdr,
     "bucket": Literal["destination", "source"],
     "key": Annotated[str, msgspec.Meta(min_length=1)],
 }

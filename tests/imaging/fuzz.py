@@ -26,7 +26,8 @@ from PIL.PngImagePlugin import PngInfo
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.boundary import UNFORESEEN
 from chalicelib.imaging.render import render
-from chalicelib.model.picture import Fit, Format, Metadata, VariantSpec, Watermark
+from chalicelib.model.picture import Fit, Format, Hdr, Metadata, VariantSpec, Watermark
+from tests.imaging import heics, pictures, ultrahdrs
 from tests.imaging.hostile import bmps, jpegs, pngs, profiles, tiffs, webps, zeros
 
 SECONDS_PER_FILE = 10
@@ -43,6 +44,7 @@ SPECS = (
     VariantSpec(name="same", width=40, height=40, metadata=Metadata.ALL),
     VariantSpec(name="cover", width=30, height=20, fit=Fit.COVER, format=Format.JPEG, metadata=Metadata.ALL, gps=True),
     VariantSpec(name="contain", width=24, height=32, fit=Fit.CONTAIN, format=Format.WEBP, metadata=Metadata.ALL),
+    VariantSpec(name="bright", width=48, format=Format.JPEG, metadata=Metadata.ALL, hdr=Hdr.KEEP),
     VariantSpec(name="tiny", width=8, format=Format.AVIF, metadata=Metadata.ALL, gps=True),
     VariantSpec(name="indexed", width=16, format=Format.GIF, max_bytes=2_000, background="#ff000080"),
     VariantSpec(name="marked", width=20, format=Format.PNG, metadata=Metadata.COPYRIGHT, watermark=_mark()),
@@ -99,6 +101,23 @@ def seeds() -> dict[str, bytes]:
         "tiff scans": tiffs.repeated_scans(2, 3, side=40),
         "tiff exif": tiffs.exif_values(tiffs.RATIONAL, 30),
         "bmp runs": bmps.bmp(40, 30, b"\x28\1\0\0" * 30, compression=bmps.RLE8),
+        "jpeg gain map": ultrahdrs.photo(
+            rgb,
+            Image.linear_gradient("L").resize((17, 12)),
+            said=[
+                ultrahdrs.segment(0xE1, ultrahdrs.XMP + ultrahdrs.map_xmp()),
+                ultrahdrs.segment(0xE2, ultrahdrs.ISO + ultrahdrs.iso_binary()),
+            ],
+        ),
+        "png cicp": pictures.png((8, 8, 8, 2), b"\0" * 200, (b"cICP", bytes((9, 16, 0, 1)))),
+        "heic": heics.encoded(rgba, exif=exif),
+        "heic grid": heics.heic(
+            [
+                heics.grid(1, 2, 100, 60, [2, 3], heics.irot(1), heics.nclx(9, 18, 9)),
+                heics.coded(rgb.resize((64, 64))),
+                heics.plain(64, 64, "red"),
+            ]
+        ),
         "bmp": _file(rgb, "BMP"),
         "bmp palette": _file(rgb.quantize(16), "BMP"),
     }

@@ -1,14 +1,12 @@
 """`render` as the rest of the application sees it: formats, limits, errors, and the steps after scaling."""
 
 import io
-import itertools
 import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
-import pillow_heif
 import pytest
-from PIL import Image, ImageOps, WebPImagePlugin, _webp
+from PIL import Image, WebPImagePlugin, _webp
 
 from chalicelib.errors import (
     CorruptImage,
@@ -290,31 +288,6 @@ def test_the_checkpoint_is_asked_between_steps_and_ends_the_job():
     calls.clear()
     render(source("JPEG", "RGB"), SIZES, checkpoint=lambda: calls.append(None))
     assert len(calls) == without + len(SIZES)
-
-
-def test_heic_without_its_decoder_says_so(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pillow_heif.as_plugin", None)
-    with pytest.raises(UnsupportedFormat, match="pip install pillow-heif"):
-        render(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), [])
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_heic_is_read_upright_where_its_decoder_is(orientation):
-    pillow_heif.register_heif_opener()
-    picture, exif = Image.new("RGB", (64, 48), "blue"), Image.Exif()
-    picture.paste("red", (0, 0, 32, 24))
-    exif[0x0112] = orientation
-    files = {name: io.BytesIO() for name in ("HEIF", "PNG")}
-    for name, file in files.items():
-        picture.save(file, name, exif=exif.tobytes())
-    upright = ImageOps.exif_transpose(Image.open(files["PNG"]))
-    rendering = render(files["HEIF"].getvalue(), [VariantSpec(name="same")])
-    variant = Image.open(io.BytesIO(rendering.variants[0].data))
-    assert (rendering.original.format, variant.format) == ("heic", "JPEG")
-    assert (rendering.original.width, rendering.original.height) == variant.size == upright.size
-    for x, y in itertools.product((0.25, 0.75), repeat=2):
-        spot = round(x * upright.width), round(y * upright.height)
-        assert variant.getpixel(spot) == pytest.approx(upright.getpixel(spot), abs=12)
 
 
 def test_a_picture_of_many_rows_lies_on_its_background_as_in_one_piece():

@@ -10,6 +10,7 @@ import pytest
 from localcloud import venvs
 from localcloud.home import Home
 from tests.cloud import Deployed
+from tests.imaging import heics
 
 pytestmark = pytest.mark.packaging
 
@@ -20,9 +21,14 @@ USE = """
 import io, sys
 from PIL import Image, features
 import cykooz_resizer, msgspec, aws_lambda_powertools, app
+assert not [name for name in sys.modules if "heif" in name and "." not in name], "HEIC costs every cold start"
+from chalicelib.imaging.render import render
+from chalicelib.model.picture import VariantSpec
+assert render(open(sys.argv[2], "rb").read(), [VariantSpec(name="small", width=32)]).original.format == "heic"
+import pi_heif
 assert features.check("webp") and features.check("avif") and features.check("jpg")
 assert features.check_feature("libjpeg_turbo")
-for module in (Image, cykooz_resizer, msgspec, aws_lambda_powertools, app):
+for module in (Image, cykooz_resizer, pi_heif, msgspec, aws_lambda_powertools, app):
     assert module.__file__.startswith(sys.argv[1]), module.__file__
 """
 
@@ -52,21 +58,30 @@ def test_the_app_is_the_app_and_nothing_else(archives: tuple[Path, Path]) -> Non
 def test_the_layer_brings_the_libraries_and_nothing_of_the_runtime(archives: tuple[Path, Path]) -> None:
     site = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/"
     packages = {name.removeprefix(site).split("/")[0] for name in names(archives[1])}
-    assert {"PIL", "pillow.libs", "cykooz_resizer", "msgspec", "aws_lambda_powertools"} <= packages
+    assert {"PIL", "pillow.libs", "cykooz_resizer", "pi_heif", "msgspec", "aws_lambda_powertools"} <= packages
     assert not {"boto3", "botocore", "chalice", "localcloud", "tests", "infra", "bench", "pip"} & packages
     assert archives[1].stat().st_size < 15 * MEGABYTE
 
 
-def test_pillow_is_the_wheel_and_not_compiled_here(archives: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(("package", "extension"), [("pillow", "PIL/_imaging."), ("pi_heif", "_pi_heif.")])
+def test_codecs_are_wheels_and_not_compiled_here(archives: tuple[Path, Path], package: str, extension: str) -> None:
     """Chalice compiles silently where it finds no wheel: without WebP, AVIF and the libraries it was built with."""
     with zipfile.ZipFile(archives[1]) as layer:
         (wheel,) = [
-            name for name in layer.namelist() if "/pillow-" in name.lower() and name.endswith(".dist-info/WHEEL")
+            name for name in layer.namelist() if f"/{package}-" in name.lower() and name.endswith(".dist-info/WHEEL")
         ]
         assert b"manylinux" in layer.read(wheel)
-        extensions = [name for name in layer.namelist() if "PIL/_imaging." in name and name.endswith(".so")]
+        extensions = [name for name in layer.namelist() if extension in name and name.endswith(".so")]
     assert len(extensions) == 1
     assert ABI in extensions[0]
+
+
+def test_heic_is_read_by_what_may_be_passed_on_and_its_licences_go_with_it(archives: tuple[Path, Path]) -> None:
+    """The decoders are LGPL, and shared libraries; an encoder under the GPL would not do."""
+    libraries = {name.split("/")[-1].split("-")[0] for name in names(archives[1]) if "/pi_heif.libs/lib" in name}
+    assert libraries == {"libheif", "libde265"}
+    assert not [name for name in names(archives[1]) if "x265" in name]
+    assert [name for name in names(archives[1]) if name.endswith("licenses/LICENSES_bundled.txt")]
 
 
 def test_it_imports_with_nothing_else(archives: tuple[Path, Path], tmp_path: Path) -> None:
@@ -81,7 +96,13 @@ def test_it_imports_with_nothing_else(archives: tuple[Path, Path], tmp_path: Pat
     for package in ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py"):
         (runtime / package).symlink_to(cloud / package)
     code = f"import sys; sys.path[1:1] = {[str(tmp_path), str(layer), str(runtime)]!r}\n{USE}"
+    photo = tmp_path / "photo.heic"
+    photo.write_bytes(heics.heic([heics.plain(64, 64, "red")]))
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, cwd="/"
+        [sys.executable, "-I", "-S", "-c", code, str(tmp_path), str(photo)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
     )
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from chalicelib.model.picture import Fit, Format, Limits, Position
+from chalicelib.model.picture import Fit, Format, Hdr, Limits, Position
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys, loading
 from tests.imaging import pictures
@@ -88,6 +88,19 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
     assert card.watermark is not None
     assert not card.animated
     assert (card.watermark.image, card.watermark.opacity) == (logo, 0.5)
+
+
+def test_a_variant_may_keep_the_gain_map():
+    document = {"variants": {"a": {"width": 9, "hdr": "keep"}, "b": {"width": 9, "key": "b/{key}"}}}
+    variants = loading.parse(document, name="mine", folder=loading.PIPELINES).variants
+    assert [variant.hdr for variant in variants] == [Hdr.KEEP, Hdr.DROP]
+    assert problems('[variants.a]\nhdr = "yes"') == ["variants.a.hdr: expected one of drop, keep, got 'yes'"]
+
+
+@pytest.mark.parametrize("name", ["default", "thumbnails", "catalogued", "transfer"])
+def test_what_phones_send_is_an_original(name):
+    assert {".heic", ".heif"} <= set(loading.load(name).source.suffixes)
+    assert {".heic", ".heif"} <= set(Source().suffixes)
 
 
 def test_an_unknown_name_lists_the_ones_there_are():

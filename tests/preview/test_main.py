@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,9 @@ from chalicelib.model.picture import Format, VariantSpec
 from preview import __main__ as command
 from preview.contact_sheet import CELL, GAP, contact_sheet
 from tests.imaging import pictures
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHON": sys.executable}
 
 PIPELINE = """
 [variants.small]
@@ -53,6 +60,34 @@ def test_a_photo_that_fails_does_not_stop_the_others(folder, capsys):
     assert "bad.jpg: not rendered: The bytes are no image" in said
     assert "gone.jpg: not rendered: " in said
     assert (folder / "out/one.png.json").exists()
+
+
+def test_the_command_works_from_any_folder_with_paths_of_that_folder(folder):
+    """The one of the README, in a folder whose modules are not ours, through a link such as one in ~/bin."""
+    work = folder / "work"
+    work.mkdir()
+    (work / "mine.toml").write_text(PIPELINE)
+    (work / "json.py").write_text("raise SystemExit('a module of this folder was imported')")
+    (work / "halftone").symlink_to(ROOT / "halftone")
+    command = ["./halftone", "../one.png", "--pipeline", "./mine.toml", "--out", "made"]
+    done = subprocess.run(command, cwd=work, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "../one.png: small 32x21 png, web 64x43 webp" in done.stdout
+    assert pictures.opened((work / "made/small/one.png").read_bytes()).size == (32, 21)
+
+
+def test_the_command_says_which_python_it_wants(folder):
+    command = [str(ROOT / "halftone"), "one.png"]
+    environment = ENVIRONMENT | {"PYTHON": "/bin/false"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "needs Python 3.12 or newer" in done.stderr
+
+
+def test_a_photo_is_all_that_must_be_said(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert command.main(["one.png"]) == 0
+    assert (folder / "variants/thumbnail/one.png").exists()
 
 
 def test_a_pipeline_that_is_not_there_is_said_so(folder, capsys):
