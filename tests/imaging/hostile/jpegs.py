@@ -83,7 +83,7 @@ def tables() -> bytes:
 
 
 FILES: dict[str, Callable[[], bytes]] = {
-    "jpeg, 12,000,000 empty APP5 segments before 82 MP": lambda: stuffed(segment(0xE5)),
+    "jpeg, 82 MP after 12,000,000 empty APP5 segments": lambda: stuffed(segment(0xE5)),
     "jpeg, comments of one byte": lambda: stuffed(segment(0xFE, b"x")),
     "jpeg, empty segments 65,500 x 1,525": lambda: stuffed(segment(0xE5), 65_500, 1_525),
     "jpeg, EXIF in 760 segments": lambda: stuffed(segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08" + bytes(65_000))),
