@@ -15,6 +15,7 @@ from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.steps import Job
 from chalicelib.model.picture import (
+    Effort,
     Fit,
     Format,
     Limits,
@@ -98,13 +99,15 @@ def _job(spec: VariantSpec, original: Original, limits: Limits) -> Job:
 
 def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
     choices = (("fit", spec.fit, Fit), ("position", spec.position, Position), ("metadata", spec.metadata, Metadata))
-    for field, choice, known in (*choices, ("format", spec.format or Format.JPEG, Format)):
+    more = (("format", spec.format or Format.JPEG, Format), ("effort", spec.effort, Effort))
+    for field, choice, known in (*choices, *more):
         if choice not in list(known):
             raise InvalidRequest(f"{field}: expected one of {', '.join(known)}, got {shown(choice)}", field=field)
     ranges = (
         ("width", spec.width, 1, limits.max_side),
         ("height", spec.height, 1, limits.max_side),
-        ("quality", spec.quality, 1, 100),
+        ("quality", None if spec.quality == "auto" else spec.quality, 1, 100),
+        ("target", spec.target, 1, 100),
         ("max_bytes", spec.max_bytes, 1, 2**63 - 1),
         ("sharpen", spec.sharpen, 0, MAX_SHARPEN),
     )
