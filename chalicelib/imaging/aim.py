@@ -12,13 +12,14 @@ from PIL import Image
 from chalicelib.imaging.visual import Judge
 from chalicelib.model.picture import Format
 
+QUALITIES = (1, 20, 28, 34, 40, 46, 52, 58, 64, 70, 75, 80, 84, 88, 92, 96, 100)
 TYPICAL = {
-    Format.JPEG: ((1, 5.0), (30, 52.0), (50, 65.6), (65, 71.7), (80, 80.2), (90, 87.5), (100, 96.0)),
-    Format.WEBP: ((1, 5.0), (30, 50.0), (55, 61.0), (75, 70.0), (85, 76.0), (92, 81.0), (100, 88.0)),
-    Format.AVIF: ((1, 5.0), (30, 45.0), (40, 54.0), (52, 65.0), (64, 75.0), (76, 84.0), (100, 96.0)),
+    Format.JPEG: (-20, 29.3, 46.1, 52.2, 58.0, 62.8, 65.7, 68.8, 71.4, 74.6, 77.5, 81.4, 84.2, 87.2, 89.7, 93.4, 96.5),
+    Format.WEBP: (15, 35.5, 41.9, 46.4, 49.9, 53.3, 56.6, 59.2, 61.5, 63.8, 65.6, 71.0, 74.7, 79.0, 83.1, 85.9, 87.2),
+    Format.AVIF: (-40, 4.9, 21.9, 34.4, 45.1, 57.3, 63.9, 70.5, 74.3, 77.9, 80.1, 83.4, 85.4, 87.9, 89.4, 91.3, 94.6),
 }
-"""Quality and the score of an average photograph. A picture's own curve is this one, shifted: what it lacks to 100 is
-so many times as much."""
+"""The scores of an average photograph at QUALITIES, of nine that no other measurement has to do with. A picture's own
+curve is about this one, shifted: what it lacks to 100 is so many times as much."""
 
 JUDGED_PIXELS = 4_000_000
 """Of a larger picture the middle is judged, which bounds time and memory."""
@@ -53,7 +54,7 @@ def quality_for(image: Image.Image, target: Format, score: float, attempt: Calla
     """
     judge = Judge(image)
     wanted = _loss(score)
-    curve = [Trial(quality, _loss(typical)) for quality, typical in TYPICAL[target]]
+    curve = [Trial(quality, _loss(typical)) for quality, typical in zip(QUALITIES, TYPICAL[target], strict=True)]
     missed: dict[int, float] = {}
     trials: list[Trial] = []
     quality = _nearest(_quality_at(curve, wanted))
@@ -64,17 +65,23 @@ def quality_for(image: Image.Image, target: Format, score: float, attempt: Calla
             break
         trials.append(Trial(quality, _loss(reached)))
         quality = _nearest(_following(curve, trials, wanted))
-    return min(missed, key=lambda tried: missed[tried])
+    return min(missed, key=lambda tried: (missed[tried], tried))
 
 
 def _following(curve: Sequence[Trial], trials: Sequence[Trial], wanted: float) -> float:
-    """Where the typical curve, shifted through the last trial and as steep as both say, has the wanted loss."""
-    last = trials[-1]
+    """Where the typical curve, shifted through the nearest trial and as steep as two tell, has the wanted loss.
+
+    Two on both sides of it tell for sure; two on one side are not trusted far.
+    """
+    near, *others = sorted(trials, key=lambda trial: abs(trial.loss - wanted))
+    beyond = [trial for trial in others if (trial.loss > wanted) != (near.loss > wanted)]
     steepness = 1.0
-    if len(trials) > 1:
-        typical = _loss_at(curve, trials[-2].quality) - _loss_at(curve, last.quality)
-        steepness = min(max((trials[-2].loss - last.loss) / typical, 0.5), 2.0)
-    return _quality_at(curve, _loss_at(curve, last.quality) + (wanted - last.loss) / steepness)
+    for other in (beyond or others)[:1]:
+        typical = _loss_at(curve, other.quality) - _loss_at(curve, near.quality)
+        steepness = (other.loss - near.loss) / typical
+        if not beyond:
+            steepness = min(max(steepness, 0.5), 2.0)
+    return _quality_at(curve, _loss_at(curve, near.quality) + (wanted - near.loss) / max(steepness, 0.1))
 
 
 def _loss(score: float) -> float:

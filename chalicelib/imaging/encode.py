@@ -148,7 +148,7 @@ def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: in
             frames.append(_with_palette(frame, colours, hard_alpha=target is Format.GIF))
     if target is Format.JPEG and spec.effort is Effort.HIGH:
         return jpeg.small(frames[0], quality, kept)
-    told = options(spec, target, quality, Size(*frames[0].size)) | _metadata(target, kept)
+    told = options(spec, target, quality, Size(*frames[0].size), moves=film.moves) | _metadata(target, kept)
     if film.moves:
         told |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
     out = io.BytesIO()

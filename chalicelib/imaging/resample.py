@@ -49,14 +49,14 @@ def resample(image: Image.Image, size: Size, area: Area | None = None, *, simd: 
     return scaled
 
 
-def windowed(plane: Image.Image, area: Area, *, simd: bool = HAS_SIMD) -> Image.Image:
+def windowed(plane: Image.Image, area: Area) -> Image.Image:
     """The means of Gaussian windows in `area` of `plane` (mode F), one for each 3 x 3 pixels; sigma is 1.5 pixels.
 
     Windows reach beyond the area, and end at the plane's edges.
     """
     left, top, right, bottom = area
     size = Size(round((right - left) / 3), round((bottom - top) / 3))
-    if not simd:
+    if not HAS_SIMD:
         return plane.resize(size, Image.Resampling.BILINEAR, area)
     means = Image.new("F", size, None)
     options = ResizeOptions(
