@@ -12,11 +12,11 @@ from PIL import Image
 from chalicelib.imaging.visual import Judge
 from chalicelib.model.picture import Format
 
-QUALITIES = (1, 20, 28, 34, 40, 46, 52, 58, 64, 70, 75, 80, 84, 88, 92, 96, 100)
+QUALITIES = (15, 20, 28, 34, 40, 46, 52, 58, 64, 70, 75, 80, 84, 88, 92, 96, 100)
 TYPICAL = {
-    Format.JPEG: (-20, 29.3, 46.1, 52.2, 58.0, 62.8, 65.7, 68.8, 71.4, 74.6, 77.5, 81.4, 84.2, 87.2, 89.7, 93.4, 96.5),
-    Format.WEBP: (15, 35.5, 41.9, 46.4, 49.9, 53.3, 56.6, 59.2, 61.5, 63.8, 65.6, 71.0, 74.7, 79.0, 83.1, 85.9, 87.2),
-    Format.AVIF: (-40, 4.9, 21.9, 34.4, 45.1, 57.3, 63.9, 70.5, 74.3, 77.9, 80.1, 83.4, 85.4, 87.9, 89.4, 91.3, 94.6),
+    Format.JPEG: (12, 29.3, 46.1, 52.2, 58.0, 62.8, 65.7, 68.8, 71.4, 74.6, 77.5, 81.4, 84.2, 87.2, 89.7, 93.4, 96.5),
+    Format.WEBP: (31, 35.5, 41.9, 46.4, 49.9, 53.3, 56.6, 59.2, 61.5, 63.8, 65.6, 71.0, 74.7, 79.0, 83.1, 85.9, 87.2),
+    Format.AVIF: (-5, 4.9, 21.9, 34.4, 45.1, 57.3, 63.9, 70.5, 74.3, 77.9, 80.1, 83.4, 85.4, 87.9, 89.4, 91.3, 94.6),
 }
 """The scores of an average photograph at QUALITIES, of nine that no other measurement has to do with. A picture's own
 curve is about this one, shifted: what it lacks to 100 is so many times as much."""
@@ -50,7 +50,7 @@ def sample(image: Image.Image) -> Image.Image:
 def quality_for(image: Image.Image, target: Format, score: float, attempt: Callable[[int], bytes]) -> int:
     """The quality at which `attempt`, which encodes `image`, comes nearest to `score` of SSIMULACRA2.
 
-    Where the format does not reach the score the answer is 100.
+    Where the format does not reach the score the answer is 100; it is 15 at least, below which little is saved.
     """
     judge = Judge(image)
     wanted = _loss(score)

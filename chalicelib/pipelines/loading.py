@@ -119,7 +119,7 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
     if lacks_side(spec):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
     if aimless(spec):
-        problems.append(f"{path}.target: expected only with quality = \"auto\"")
+        problems.append(f'{path}.target: expected only with quality = "auto"')
     problems.extend(f"{path}.{problem}" for problem in (*_wrong_size(spec), *keys.wrong(spec)))
     return spec
 

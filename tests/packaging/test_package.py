@@ -55,7 +55,14 @@ def test_the_app_is_the_app_and_nothing_else(archives: tuple[Path, Path]) -> Non
 def test_the_layer_brings_the_libraries_and_nothing_of_the_runtime(archives: tuple[Path, Path]) -> None:
     site = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/"
     packages = {name.removeprefix(site).split("/")[0] for name in names(archives[1])}
-    assert {"PIL", "pillow.libs", "cykooz_resizer", "msgspec", "aws_lambda_powertools", "mozjpeg_lossless_optimization"} <= packages
+    assert {
+        "PIL",
+        "pillow.libs",
+        "cykooz_resizer",
+        "msgspec",
+        "aws_lambda_powertools",
+        "mozjpeg_lossless_optimization",
+    } <= packages
     assert any(name.startswith("pyjpegli.cpython-") for name in packages)
     assert not {"boto3", "botocore", "chalice", "localcloud", "tests", "infra", "bench", "pip"} & packages
     assert archives[1].stat().st_size < 15 * MEGABYTE
