@@ -10,12 +10,10 @@ from chalicelib.imaging.metadata import Kept
 _START = b"\xff\xd8"
 _APP0, _APP1 = b"\xff\xe0", b"\xff\xe1"
 _LENGTH_BYTES = 2
-_MOST = 65_533
-"""Bytes that a segment holds beside its length."""
 
 
 def small(image: Image.Image, quality: int, kept: Kept) -> bytes:
-    """The progressive JPEG of a picture in L or RGB; ValueError where metadata is too long for its segment.
+    """The progressive JPEG of a picture in L or RGB; OverflowError where metadata is too long for a segment.
 
     Colours have full resolution. jpegli knows no grey pictures: for those the scans are all that is better.
     """
@@ -35,8 +33,6 @@ def _with_metadata(data: bytes, kept: Kept) -> bytes:
         blocks.append(b"Exif\0\0" + kept.exif.removeprefix(b"Exif\0\0"))
     if kept.xmp:
         blocks.append(b"http://ns.adobe.com/xap/1.0/\0" + kept.xmp)
-    if any(len(block) > _MOST for block in blocks):
-        raise ValueError("metadata longer than a segment")
     segments = [_APP1 + (_LENGTH_BYTES + len(block)).to_bytes(_LENGTH_BYTES) + block for block in blocks]
     end = len(_START)
     if data[end : end + 2] == _APP0:

@@ -10,6 +10,8 @@ PICTURE = pictures.photograph(320, 240)
 
 REFERENCE = {"blurred": 72.01, "in few colours": 65.20, "reddish": 74.79, "in blocks": 77.76}
 
+DARK = PICTURE.point(lambda level: level * 0.4)
+
 
 def spoiled(how):
     match how:
@@ -31,6 +33,11 @@ def test_equal_pictures_score_100():
 @pytest.mark.parametrize(("how", "score"), REFERENCE.items())
 def test_the_score_is_nearly_the_reference(how, score):
     assert Judge(PICTURE).score(spoiled(how)) == pytest.approx(score, abs=0.5)
+
+
+def test_what_lies_in_the_dark_is_scored_like_the_reference():
+    """Near the edges a channel's own offset tells."""
+    assert Judge(DARK).score(DARK.point(lambda level: int(level) & 0xF0)) == pytest.approx(34.93, abs=0.8)
 
 
 def test_without_the_resizer_the_score_is_nearly_the_same(monkeypatch):
