@@ -21,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ help: ## this list
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
 	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
 	@echo "                        mutants: how many more, at random (default: all)"
-	@echo "  ARGS='...'            fuzz, bench, load, chaos: their own options"
+	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
 	@$(CLOUD) up $(if $(PORT),--port $(PORT)) $(if $(PIPELINE),--pipeline $(PIPELINE))
@@ -72,6 +72,9 @@ fuzz: test-tools ## feed damaged pictures to the imaging core
 
 bench: bench-tools ## measure the imaging core beside other engines
 	.local/venv-bench/bin/python -m bench $(ARGS)
+
+equal: bench-tools ## compare what encoders spend on the same quality
+	.local/venv-bench/bin/python -m bench.equal $(ARGS)
 
 load: test-tools ## upload a burst to a local AWS of its own, and measure
 	@$(CLOUD) load -- $(if $(N),--uploads $(N)) $(ARGS)

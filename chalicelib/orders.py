@@ -8,15 +8,23 @@ import msgspec
 
 from chalicelib.errors import InvalidRequest, shortened
 from chalicelib.model.order import AdHoc, ResizeOrder
-from chalicelib.model.picture import Fit, Hdr, VariantSpec
-from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, lacks_side, output_format
+from chalicelib.model.picture import Effort, Fit, Hdr, VariantSpec
+from chalicelib.pipelines.fields import (
+    FormatName,
+    Quality,
+    Side,
+    Target,
+    VariantName,
+    aimless,
+    lacks_side,
+    output_format,
+)
 from chalicelib.pipelines.keys import AD_HOC, MAX_KEY_BYTES
 from chalicelib.webhooks import policy
 
 Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
-_CHOICES = "width, height, fit, format, quality, animated or hdr"
 
 _ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
 """What msgspec's messages repeat of the document."""
@@ -32,7 +40,7 @@ class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
-    """What a caller may write: `variants`, or any of width to hdr for one ad hoc variant, or neither for all."""
+    """What a caller may write: `variants`, or any of width to effort for one ad hoc variant, or neither for all."""
 
     variants: Annotated[tuple[VariantName, ...], msgspec.Meta(min_length=1, max_length=50)] | None = None
     width: Side | None = None
@@ -42,6 +50,8 @@ class ResizeRequest(OriginalRequest, frozen=True, kw_only=True):
     quality: Quality | None = None
     animated: bool | None = None
     hdr: Hdr | None = None
+    target: Target | None = None
+    effort: Effort | None = None
     dest_bucket: Bucket | None = None
     dest_key: Key | None = None
     callback_url: str | None = None
@@ -90,15 +100,14 @@ def _order(request: ResizeRequest) -> ResizeOrder:
     spec = _adhoc(request)
     if spec and request.variants:
         raise InvalidRequest(
-            f"variants: expected either variants by name, or {_CHOICES}",
-            field="variants",
+            "variants: expected either variants by name, or the parameters of one ad hoc variant", field="variants"
         )
     for name in ("key", "dest_key"):
         if len((getattr(request, name) or "").encode()) > MAX_KEY_BYTES:
             raise InvalidRequest(f"{name}: expected at most {MAX_KEY_BYTES} bytes of UTF-8", field=name)
     for name in ("dest_bucket", "dest_key"):
         if getattr(request, name) and spec is None:
-            raise InvalidRequest(f"{name}: expected only with {_CHOICES}", field=name)
+            raise InvalidRequest(f"{name}: expected only with the parameters of an ad hoc variant", field=name)
     if request.callback_url is not None:
         try:
             policy.endpoint(request.callback_url)
@@ -123,6 +132,8 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         "q": request.quality,
         "still": "" if request.animated is False else None,
         "hdr-": request.hdr,
+        "t": request.target,
+        "effort-": request.effort,
     }
     name = "-".join(f"{letter}{value}" for letter, value in named.items() if value is not None)
     if not name:
@@ -140,10 +151,14 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
         quality=request.quality,
         animated=request.animated is not False,
         hdr=request.hdr or Hdr.DROP,
+        target=request.target,
+        effort=request.effort or Effort.NORMAL,
         key="_/{variant}/{version}/{key}" if output is None else "_/{variant}/{version}/{key}.{ext}",
     )
     if missing := lacks_side(spec):
         raise InvalidRequest(f"{missing}: expected a number, because fit {spec.fit} needs both sides", field=missing)
+    if aimless(spec):
+        raise InvalidRequest("target: expected only with quality auto", field="target")
     return spec
 
 

@@ -5,7 +5,7 @@ import pytest
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest
 from chalicelib.model.order import ResizeOrder
-from chalicelib.model.picture import Fit, Format, Hdr
+from chalicelib.model.picture import Effort, Fit, Format, Hdr
 from chalicelib.pipelines.keys import variant_key
 
 PLACE = {"bucket": "photos", "key": "a.jpg"}
@@ -37,6 +37,13 @@ def test_an_adhoc_variant_is_named_by_its_parameters():
     assert (order.ad_hoc.dest_key, order.ad_hoc.dest_bucket) == ("x.webp", None)
 
 
+def test_an_adhoc_variant_may_aim_at_a_score():
+    order = orders.parse(PLACE | {"width": 9, "quality": "auto", "target": 80, "effort": "high"})
+    assert order.ad_hoc is not None
+    spec = order.ad_hoc.spec
+    assert (spec.name, spec.quality, spec.target, spec.effort) == ("w9-qauto-t80-effort-high", "auto", 80, Effort.HIGH)
+
+
 def test_different_parameters_make_different_names():
     requests = [
         {"width": 10},
@@ -45,6 +52,9 @@ def test_different_parameters_make_different_names():
         {"width": 10, "quality": 10},
         {"width": 10, "animated": False},
         {"animated": False},
+        {"width": 10, "quality": "auto"},
+        {"width": 10, "quality": "auto", "target": 80},
+        {"width": 10, "effort": "high"},
         {"width": 10, "dest_key": "a"},
         {"width": 10, "dest_key": "b"},
         {"width": 10, "dest_bucket": "extra"},
@@ -108,6 +118,11 @@ def test_the_docstrings_say_true():
         ({"width": True}, "width"),
         ({"height": 0}, "height"),
         ({"width": 10, "quality": 101}, "quality"),
+        ({"width": 10, "quality": "best"}, "quality"),
+        ({"width": 10, "quality": "auto", "target": 96}, "target"),
+        ({"width": 10, "quality": 80, "target": 80}, "target"),
+        ({"target": 80}, "target"),
+        ({"width": 10, "effort": "best"}, "effort"),
         ({"width": 10, "format": "tiff"}, "format"),
         ({"width": 10, "fit": "crop"}, "fit"),
         ({"width": 10, "fit": "cover"}, "height"),

@@ -2,16 +2,18 @@
 
 import io
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 
 from PIL import Image
 
 from chalicelib.errors import VariantTooLarge
-from chalicelib.imaging import ultrahdr
+from chalicelib.imaging import aim, jpeg, ultrahdr
 from chalicelib.imaging.animation import Film, durations, gif_loop, showings
 from chalicelib.imaging.boundary import encodable
+from chalicelib.imaging.codecs import Options, options
 from chalicelib.imaging.metadata import Kept
-from chalicelib.model.picture import Format, VariantSpec
+from chalicelib.model.picture import Effort, Format, Size, VariantSpec
 
 CONTENT_TYPES = {
     Format.JPEG: "image/jpeg",
@@ -34,10 +36,8 @@ SAMPLE_SIDE = 128
 LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.AVIF})
 """The formats that `lossless` means something to."""
 
-AVIF_SPEED = 8
-WEBP_METHOD = 4
-PNG_COMPRESSION = 6
-"""Of zlib; higher levels cost several times as much for a few per cent."""
+TARGET = 75
+"""The score that `quality = "auto"` keeps where no other is asked for: SSIMULACRA2, see visual.py."""
 
 _PLUGINS = {
     Format.JPEG: "PIL.JpegImagePlugin",
@@ -46,8 +46,6 @@ _PLUGINS = {
     Format.AVIF: "PIL.AvifImagePlugin",
     Format.GIF: "PIL.GifImagePlugin",
 }
-
-Options = dict[str, object]
 
 
 def encode(
@@ -61,22 +59,41 @@ def encode(
     quality 1 has more than `max_bytes`, or when lossless leaves no choice and it has.
     """
     import_module(_PLUGINS[target])
-    best = QUALITY[target] if spec.quality is None else spec.quality
-    if palette and target is Format.PNG and spec.quality is None and not _has_soft_alpha(film.frames[0]):
+    best = spec.quality if isinstance(spec.quality, int) else QUALITY[target]
+    if palette and target is Format.PNG and not isinstance(spec.quality, int) and not _has_soft_alpha(film.frames[0]):
         best = min(best, PALETTE_QUALITY)
     fixed = (spec.lossless and target in LOSSLESS) or (target is Format.PNG and film.moves)
     if film.moves:
         for frame in film.frames:
             _ask_between_frames(frame, checkpoint)
 
+    @cache
     def at(quality: int) -> bytes:
         checkpoint()
         with encodable(spec.name, target):
             return _save(film, spec, target, kept, quality)
 
+    if spec.quality == "auto" and target in aim.TYPICAL and not spec.lossless:
+        best = _chosen(film, spec, target, at, checkpoint)
     if spec.max_bytes is None:
         return at(best)
     return _fitting(at, best, spec.max_bytes, lowest=best if fixed else 1)
+
+
+def _chosen(
+    film: Film, spec: VariantSpec, target: Format, at: Callable[[int], bytes], checkpoint: Callable[[], None]
+) -> int:
+    """The quality that keeps the spec's target; a part of what is large, and one frame of what moves, tell it."""
+    first = film.frames[0]
+    judged = aim.sample(first)
+
+    def attempt(quality: int) -> bytes:
+        checkpoint()
+        return _save(Film([judged], [0], 0), spec, target, Kept(), quality)
+
+    whole = judged is first and not film.moves
+    with encodable(spec.name, target):
+        return aim.quality_for(judged, target, spec.target or TARGET, at if whole else attempt)
 
 
 def _fitting(at: Callable[[int], bytes], best: int, room: int, *, lowest: int) -> bytes:
@@ -119,12 +136,18 @@ def _save(film: Film, spec: VariantSpec, target: Format, kept: Kept, quality: in
         for frame in film.frames:
             frame.seek(0)
             frames.append(_with_palette(frame, colours, hard_alpha=target is Format.GIF))
-    options = _options(spec, target, quality) | _metadata(target, kept)
+    if target is Format.JPEG and spec.effort is Effort.HIGH:
+        return _with_gain_map(jpeg.small(frames[0], quality, kept), kept)
+    told = options(spec, target, quality, Size(*frames[0].size), moves=film.moves) | _metadata(target, kept)
     if film.moves:
-        options |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
+        told |= {"save_all": True, "append_images": frames[1:]} | _timing(film, target)
     out = io.BytesIO()
-    frames[0].save(out, target.value, **options)
-    return ultrahdr.joined(out.getvalue(), kept.gain_map) if kept.gain_map else out.getvalue()
+    frames[0].save(out, target.value, **told)
+    return _with_gain_map(out.getvalue(), kept)
+
+
+def _with_gain_map(data: bytes, kept: Kept) -> bytes:
+    return ultrahdr.joined(data, kept.gain_map) if kept.gain_map else data
 
 
 def _has_palette(film: Film, spec: VariantSpec, target: Format, quality: int) -> bool:
@@ -134,42 +157,27 @@ def _has_palette(film: Film, spec: VariantSpec, target: Format, quality: int) ->
     return target is Format.GIF
 
 
-def _options(spec: VariantSpec, target: Format, quality: int) -> Options:
-    """What Pillow's encoder of the format is told."""
-    match target:
-        case Format.JPEG:
-            return {"quality": quality, "progressive": spec.progressive}
-        case Format.PNG:
-            return {"compress_level": PNG_COMPRESSION}
-        case Format.WEBP:
-            return {"quality": quality, "lossless": spec.lossless, "method": WEBP_METHOD}
-        case Format.AVIF:
-            return {"quality": 100 if spec.lossless else quality, "subsampling": "4:4:4", "speed": AVIF_SPEED}
-        case Format.GIF:
-            return {}
-
-
 def _metadata(target: Format, kept: Kept) -> Options:
-    options: Options = {}
+    blocks: Options = {}
     if kept.exif and target is not Format.GIF:
-        options["exif"] = kept.exif
+        blocks["exif"] = kept.exif
     if kept.xmp and target is Format.PNG:
         chunks = import_module("PIL.PngImagePlugin").PngInfo()
         chunks.add_itxt("XML:com.adobe.xmp", kept.xmp)
-        options["pnginfo"] = chunks
+        blocks["pnginfo"] = chunks
     elif kept.xmp and target is not Format.GIF:
-        options["xmp"] = kept.xmp
-    return options
+        blocks["xmp"] = kept.xmp
+    return blocks
 
 
 def _timing(film: Film, target: Format) -> Options:
-    options: Options = {"duration": durations(film.milliseconds, target)}
+    timing: Options = {"duration": durations(film.milliseconds, target)}
     if target is Format.GIF:
         loop = gif_loop(film.plays)
-        return options | {"disposal": 2} | ({} if loop is None else {"loop": loop})
+        return timing | {"disposal": 2} | ({} if loop is None else {"loop": loop})
     if target is Format.AVIF:
-        return options
-    return options | {"loop": showings(film.plays)}
+        return timing
+    return timing | {"loop": showings(film.plays)}
 
 
 def _has_soft_alpha(image: Image.Image) -> bool:

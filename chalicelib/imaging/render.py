@@ -28,6 +28,7 @@ from chalicelib.imaging.geometry import Anchor, Box, Plan
 from chalicelib.imaging.pyramid import Pyramid
 from chalicelib.imaging.steps import Job
 from chalicelib.model.picture import (
+    Effort,
     Fit,
     Format,
     Hdr,
@@ -149,6 +150,7 @@ def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
         ("position", spec.position, Position),
         ("metadata", spec.metadata, Metadata),
         ("hdr", spec.hdr, Hdr),
+        ("effort", spec.effort, Effort),
         ("format", spec.format or Format.JPEG, Format),
     )
     for field, choice, known in choices:
@@ -157,7 +159,8 @@ def _check_ranges(spec: VariantSpec, limits: Limits) -> None:
     ranges = (
         ("width", spec.width, 1, limits.max_side),
         ("height", spec.height, 1, limits.max_side),
-        ("quality", spec.quality, 1, 100),
+        ("quality", None if spec.quality == "auto" else spec.quality, 1, 100),
+        ("target", spec.target, 1, 100),
         ("max_bytes", spec.max_bytes, 1, 2**63 - 1),
         ("sharpen", spec.sharpen, 0, MAX_SHARPEN),
     )

@@ -49,6 +49,23 @@ def resample(image: Image.Image, size: Size, area: Area | None = None, *, simd: 
     return scaled
 
 
+def windowed(plane: Image.Image, area: Area) -> Image.Image:
+    """The means of Gaussian windows in `area` of `plane` (mode F), one for each 3 x 3 pixels; sigma is 1.5 pixels.
+
+    Windows reach beyond the area, and end at the plane's edges.
+    """
+    left, top, right, bottom = area
+    size = Size(round((right - left) / 3), round((bottom - top) / 3))
+    if not HAS_SIMD:
+        return plane.resize(size, Image.Resampling.BILINEAR, area)
+    means = Image.new("F", size, None)
+    options = ResizeOptions(
+        resize_alg=ResizeAlg.convolution(FilterType.gaussian), crop_box=CropBox(left, top, right - left, bottom - top)
+    )
+    Resizer().resize_pil(plane, means, options)  # type: ignore[no-untyped-call]
+    return means
+
+
 def _bands(size: Size, width: float, height: float) -> int:
     between = 4 * size.width * height
     if between <= SMALL_BYTES:

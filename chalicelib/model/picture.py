@@ -67,6 +67,13 @@ class Hdr(StrEnum):
     KEEP = "keep"
 
 
+class Effort(StrEnum):
+    """How long an encoder looks for fewer bytes of the same quality; the names are for every format."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """A picture laid over a variant: `scale` is its width as a share of the variant's, `opacity` runs from 0 to 1."""
@@ -82,8 +89,9 @@ class VariantSpec:
     """The recipe for one variant.
 
     A side of None follows from the other one and the aspect ratio; with both None the size stays. `format` of None is
-    the original's. `quality` runs from 1 to 100, None is the format's own default. `lossless` is for PNG, WebP and
-    AVIF, and says nothing to JPEG and GIF. `background` is `#rrggbb` or `#rrggbbaa`: what lies around the picture, and
+    the original's. `quality` runs from 1 to 100, None is the format's own default; "auto" is, for JPEG, WebP and AVIF,
+    the one whose SSIMULACRA2 score is nearest to `target` (None: the default score). `effort` says nothing to GIF,
+    `lossless` nothing to GIF and JPEG. `background` is `#rrggbb` or `#rrggbbaa`: what lies around the picture, and
     behind what is transparent in it; None is transparent where the format can be and white where it cannot. `sharpen`
     is the radius of an unsharp mask in variant pixels, 0 is none. `progressive` makes a JPEG about 6 % smaller and
     visible early, for five times the encoding time. `max_bytes` of None is no bound. `animated=False`
@@ -101,7 +109,9 @@ class VariantSpec:
     sharpen: float = 0.0
     watermark: Watermark | None = None
     format: Format | None = None
-    quality: int | None = None
+    quality: int | Literal["auto"] | None = None
+    target: int | None = None
+    effort: Effort = Effort.NORMAL
     lossless: bool = False
     progressive: bool = False
     max_bytes: int | None = None

@@ -11,7 +11,8 @@ from chalicelib.errors import UnknownVariant, shown
 from chalicelib.model.picture import Fit, Format, Limits, VariantSpec
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=Limits().max_side)]
-Quality = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Quality = Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["auto"]
+Target = Annotated[int, msgspec.Meta(ge=40, le=95)]
 FormatName = Literal["same", "jpeg", "png", "webp", "avif", "gif"]
 VariantName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "array": "a list"}
@@ -22,6 +23,11 @@ def lacks_side(spec: VariantSpec) -> Literal["width", "height"] | None:
     if spec.fit is Fit.INSIDE or (spec.width is not None and spec.height is not None):
         return None
     return "width" if spec.width is None else "height"
+
+
+def aimless(spec: VariantSpec) -> bool:
+    """Tell whether the spec has a target that no quality looks for."""
+    return spec.target is not None and spec.quality != "auto"
 
 
 def output_format(name: FormatName) -> Format | None:
@@ -45,8 +51,14 @@ def checked(value: object, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        expected = f"one of {', '.join(_choices(kind))}" if _choices(kind) else _words(error)
-        raise ValueError(f"expected {expected}, got {shown(value)}") from None
+        raise ValueError(f"expected {_expected(kind, error)}, got {shown(value)}") from None
+
+
+def _expected(kind: Any, error: msgspec.ValidationError) -> str:
+    if kind == Quality:
+        return "1 to 100, or 'auto'"
+    choices = _choices(kind)
+    return f"one of {', '.join(choices)}" if choices else _words(error)
 
 
 def _choices(kind: Any) -> tuple[str, ...]:

@@ -11,10 +11,20 @@ import msgspec
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging import capacity, geometry
-from chalicelib.model.picture import Fit, Hdr, Limits, Metadata, Position, VariantSpec, Watermark
+from chalicelib.model.picture import Effort, Fit, Hdr, Limits, Metadata, Position, VariantSpec, Watermark
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys
-from chalicelib.pipelines.fields import FormatName, Quality, Side, VariantName, checked, lacks_side, output_format
+from chalicelib.pipelines.fields import (
+    FormatName,
+    Quality,
+    Side,
+    Target,
+    VariantName,
+    aimless,
+    checked,
+    lacks_side,
+    output_format,
+)
 
 PIPELINES = Path(__file__).parent
 
@@ -34,6 +44,8 @@ _VARIANT_FIELDS: dict[str, Any] = {
     "sharpen": Annotated[float, msgspec.Meta(ge=0, le=10)],
     "format": FormatName,
     "quality": Quality,
+    "target": Target,
+    "effort": Effort,
     "lossless": bool,
     "progressive": bool,
     "max_bytes": Annotated[int, msgspec.Meta(ge=1)],
@@ -109,6 +121,8 @@ def _variant(name: str, table: object, folder: Path, problems: list[str]) -> Var
     )
     if lacks_side(spec):
         problems.append(f"{path}: fit {spec.fit.value} needs both width and height")
+    if aimless(spec):
+        problems.append(f'{path}.target: expected only with quality = "auto"')
     problems.extend(f"{path}.{problem}" for problem in (*_wrong_size(spec), *keys.wrong(spec)))
     return spec
 

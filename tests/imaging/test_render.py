@@ -200,6 +200,9 @@ def test_the_limits_hold_before_any_pixel_is_decoded(name, monkeypatch):
         (VariantSpec(name="a", max_bytes=0), "max_bytes"),
         (VariantSpec(name="a", quality=0), "quality"),
         (VariantSpec(name="a", quality=101), "quality"),
+        (VariantSpec(name="a", quality="best"), "quality"),  # type: ignore[arg-type]
+        (VariantSpec(name="a", quality="auto", target=101), "target"),
+        (VariantSpec(name="a", effort="best"), "effort"),  # type: ignore[arg-type]
         (VariantSpec(name="a", sharpen=-1), "sharpen"),
         (VariantSpec(name="a", sharpen=float("nan")), "sharpen"),
         (VariantSpec(name="a", background="blue"), "background"),

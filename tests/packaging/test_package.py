@@ -28,7 +28,12 @@ assert render(open(sys.argv[2], "rb").read(), [VariantSpec(name="small", width=3
 import pi_heif
 assert features.check("webp") and features.check("avif") and features.check("jpg")
 assert features.check_feature("libjpeg_turbo")
-for module in (Image, cykooz_resizer, pi_heif, msgspec, aws_lambda_powertools, app):
+assert "pyjpegli" not in sys.modules and "mozjpeg_lossless_optimization" not in sys.modules
+import pyjpegli, mozjpeg_lossless_optimization
+assert mozjpeg_lossless_optimization.optimize(pyjpegli.encode(bytes(3), 1, 1))
+for module in (
+    Image, cykooz_resizer, pi_heif, msgspec, aws_lambda_powertools, app, pyjpegli, mozjpeg_lossless_optimization
+):
     assert module.__file__.startswith(sys.argv[1]), module.__file__
 """
 
@@ -58,7 +63,16 @@ def test_the_app_is_the_app_and_nothing_else(archives: tuple[Path, Path]) -> Non
 def test_the_layer_brings_the_libraries_and_nothing_of_the_runtime(archives: tuple[Path, Path]) -> None:
     site = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/"
     packages = {name.removeprefix(site).split("/")[0] for name in names(archives[1])}
-    assert {"PIL", "pillow.libs", "cykooz_resizer", "pi_heif", "msgspec", "aws_lambda_powertools"} <= packages
+    assert {
+        "PIL",
+        "pillow.libs",
+        "cykooz_resizer",
+        "pi_heif",
+        "msgspec",
+        "aws_lambda_powertools",
+        "mozjpeg_lossless_optimization",
+    } <= packages
+    assert any(name.startswith("pyjpegli.cpython-") for name in packages)
     assert not {"boto3", "botocore", "chalice", "localcloud", "tests", "infra", "bench", "pip"} & packages
     assert archives[1].stat().st_size < 15 * MEGABYTE
 

@@ -41,6 +41,7 @@ def test_a_pipeline_that_takes_none_does_not_look(metadata):
         ({"format": "png"}, {"format": Format.PNG}),
         ({"format": "same"}, {"format": None}),
         ({"quality": "1"}, {"quality": 1}),
+        ({"quality": "auto"}, {"quality": "auto"}),
         ({"fit": "cover", "width": "9", "height": "9"}, {"fit": Fit.COVER, "width": 9, "height": 9}),
     ],
 )
@@ -113,7 +114,7 @@ def test_all_that_is_wrong_is_listed():
     assert str(caught.value) == (
         "x-amz-meta-width: expected a whole number, got 'wide'; "
         "x-amz-meta-fit: expected one of inside, outside, cover, contain, fill, got 'tight'; "
-        "x-amz-meta-quality: expected a whole number >= 1, got 0"
+        "x-amz-meta-quality: expected 1 to 100, or 'auto', got 0"
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from chalicelib.model.picture import Fit, Format, Hdr, Limits, Position
+from chalicelib.model.picture import Effort, Fit, Format, Hdr, Limits, Position
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys, loading
 from tests.imaging import pictures
@@ -149,8 +149,29 @@ def test_every_problem_is_listed_with_its_place():
     ]
     assert found[2] == "source.instructions: expected true or false, got 'yes'"
     assert found[6] == "variants.small.fit: expected one of inside, outside, cover, contain, fill, got 'crop'"
-    assert found[7] == "variants.small.quality: expected a whole number <= 100, got 101"
+    assert found[7] == "variants.small.quality: expected 1 to 100, or 'auto', got 101"
     assert "needs both width and height" in found[-1]
+
+
+def test_quality_may_be_a_score_to_keep():
+    pipeline = parsed('[variants.a]\nquality = "auto"\ntarget = 80\neffort = "high"')
+    (spec,) = pipeline.variants
+    assert (spec.quality, spec.target, spec.effort) == ("auto", 80, Effort.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("target = 80", 'variants.a.target: expected only with quality = "auto"'),
+        ("target = 80\nquality = 80", 'variants.a.target: expected only with quality = "auto"'),
+        ('target = 39\nquality = "auto"', "variants.a.target: expected a whole number >= 40, got 39"),
+        ('quality = "best"', "variants.a.quality: expected 1 to 100, or 'auto', got 'best'"),
+        ("quality = 7.5", "variants.a.quality: expected 1 to 100, or 'auto', got 7.5"),
+        ('effort = "best"', "variants.a.effort: expected one of normal, high, got 'best'"),
+    ],
+)
+def test_what_is_no_quality_or_effort_is_refused(table, problem):
+    assert problems(f"[variants.a]\n{table}") == [problem]
 
 
 def test_a_pipeline_without_variants_is_refused():
