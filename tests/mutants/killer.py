@@ -45,7 +45,7 @@ SOME_HISTORIES = tuple(
     for kind in ("faults", "calm", "shared")
 )
 
-CPU_SECONDS, SECONDS = 10, 60
+CPU_SECONDS, SECONDS = 10, 300
 """What one test may take; the slowest takes two. A mutant may well run, or wait, for ever."""
 
 MEMORY = 4 * 2**30
