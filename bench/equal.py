@@ -23,7 +23,7 @@ from bench import fidelity, node, sources
 from bench.__main__ import CACHE
 from bench.runner import ROOT
 from chalicelib.imaging.animation import Film
-from chalicelib.imaging.encode import encode
+from chalicelib.imaging.encoding.encode import encode
 from chalicelib.imaging.metadata import Kept
 from chalicelib.model.picture import Effort, Format, VariantSpec
 from infra.progress import Progress

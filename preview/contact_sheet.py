@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from chalicelib.imaging import geometry
-from chalicelib.imaging.geometry import CENTER
+from chalicelib.imaging.drawing import geometry
+from chalicelib.imaging.drawing.geometry import CENTER
 from chalicelib.model.picture import Rendering, Size
 
 CELL = Size(320, 320)

@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from bench.engines import halftone
 from bench.job import Job
-from chalicelib.imaging.webp import WebPFile
+from chalicelib.imaging.decoding.webp import WebPFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from PIL import Image
 
-from chalicelib.imaging import geometry, hashes, metadata
-from chalicelib.imaging.decode import Original
-from chalicelib.imaging.geometry import Box
-from chalicelib.imaging.pyramid import Pyramid
-from chalicelib.imaging.resample import straight
+from chalicelib.imaging import hashes, metadata
+from chalicelib.imaging.decoding.decode import Original
+from chalicelib.imaging.drawing import geometry
+from chalicelib.imaging.drawing.geometry import Box
+from chalicelib.imaging.drawing.pyramid import Pyramid
+from chalicelib.imaging.drawing.resample import straight
 from chalicelib.model.picture import OriginalInfo, Placeholder, Size
 
 

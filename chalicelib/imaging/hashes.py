@@ -9,7 +9,7 @@ from operator import mul
 
 from PIL import Image
 
-from chalicelib.imaging import colour
+from chalicelib.imaging.colours import colour
 
 THUMBNAIL_SIDE = 32
 

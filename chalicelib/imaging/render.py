@@ -7,26 +7,19 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown
-from chalicelib.imaging import (
-    capacity,
-    colour,
-    decode,
-    describe,
-    encode,
-    focus,
-    gainmap,
-    geometry,
-    hashes,
-    metadata,
-    steps,
-)
+from chalicelib.imaging import describe, hashes, metadata
 from chalicelib.imaging.animation import Film
 from chalicelib.imaging.boundary import encodable, named_errors, only_named_errors
-from chalicelib.imaging.decode import Frame, Original
-from chalicelib.imaging.gainmap import GainMap
-from chalicelib.imaging.geometry import Anchor, Box, Plan
-from chalicelib.imaging.pyramid import Pyramid
-from chalicelib.imaging.steps import Job
+from chalicelib.imaging.colours import colour
+from chalicelib.imaging.decoding import decode
+from chalicelib.imaging.decoding.decode import Frame, Original
+from chalicelib.imaging.drawing import focus, geometry, steps
+from chalicelib.imaging.drawing.geometry import Anchor, Box, Plan
+from chalicelib.imaging.drawing.pyramid import Pyramid
+from chalicelib.imaging.drawing.steps import Job
+from chalicelib.imaging.encoding import capacity, encode
+from chalicelib.imaging.hdr import gainmap
+from chalicelib.imaging.hdr.gainmap import GainMap
 from chalicelib.model.picture import (
     Effort,
     Fit,

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from chalicelib.errors import PermanentError
-from chalicelib.imaging import capacity, geometry
+from chalicelib.imaging.drawing import geometry
+from chalicelib.imaging.encoding import capacity
 from chalicelib.model.picture import Effort, Fit, Hdr, Limits, Metadata, Position, VariantSpec, Watermark
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import keys
@@ -146,7 +147,8 @@ def _watermark(table: object, path: str, folder: Path, problems: list[str]) -> W
         problems.append(f"{path}.position: expected one of {', '.join(geometry.ANCHORS)}, got {fields['position']}")
     try:
         image = (folder / file).read_bytes()
-        import_module("chalicelib.imaging.decode").open_original(image, Limits())  # Pillow only for a watermark
+        decode = import_module("chalicelib.imaging.decoding.decode")  # Pillow only for a watermark
+        decode.open_original(image, Limits())
     except OSError as error:
         problems.append(f"{path}.image: {file} cannot be read: {error.strerror}")
         return None

@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence
 from chalicelib.errors import CorruptImage, DeadlineExceeded, ImageTooLarge, TooManyFrames
 from chalicelib.imaging import animation
 from chalicelib.imaging import render as render_module
-from chalicelib.imaging.encode import encode
+from chalicelib.imaging.encoding.encode import encode
 from chalicelib.imaging.metadata import Kept
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Limits, VariantSpec

@@ -18,8 +18,10 @@ from chalicelib.errors import (
     ResourcesExceeded,
     UnsupportedFormat,
 )
-from chalicelib.imaging import capacity, headers, steps
-from chalicelib.imaging.decode import decode_frames, open_original
+from chalicelib.imaging import headers
+from chalicelib.imaging.decoding.decode import decode_frames, open_original
+from chalicelib.imaging.drawing import steps
+from chalicelib.imaging.encoding import capacity
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Limits, Position, Size, VariantSpec, Watermark
 from tests.imaging import pictures
@@ -42,7 +44,7 @@ def undecoded(monkeypatch):
     def loaded(*_: object, **__: object) -> None:
         raise Undecoded
 
-    monkeypatch.setattr("chalicelib.imaging.decode.decode_frames", loaded)
+    monkeypatch.setattr("chalicelib.imaging.decoding.decode.decode_frames", loaded)
     return source("PNG", "L", 10, 10)
 
 

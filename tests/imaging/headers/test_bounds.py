@@ -8,7 +8,7 @@ from PIL import Image
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
 from chalicelib.imaging import headers
-from chalicelib.imaging.decode import open_original
+from chalicelib.imaging.decoding.decode import open_original
 from chalicelib.imaging.headers import av1, bmp, gif, isobmff, jpeg, png, tiff, webp
 from chalicelib.model.picture import Limits
 from tests.imaging import pictures
