@@ -2,12 +2,13 @@
 
 from PIL import Image
 
-from chalicelib.imaging import hashes, metadata
+from chalicelib.imaging import hashes
 from chalicelib.imaging.decoding.decode import Original
 from chalicelib.imaging.drawing import geometry
 from chalicelib.imaging.drawing.geometry import Box
 from chalicelib.imaging.drawing.pyramid import Pyramid
 from chalicelib.imaging.drawing.resample import straight
+from chalicelib.imaging.metadata import exif
 from chalicelib.model.picture import OriginalInfo, Placeholder, Size
 
 
@@ -21,7 +22,7 @@ def info(original: Original) -> OriginalInfo:
         mode=original.mode,
         has_alpha=original.has_alpha,
         orientation=original.orientation,
-        exif=metadata.described(original.tags),
+        exif=exif.described(original.tags.exif),
     )
 
 

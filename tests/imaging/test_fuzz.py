@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.errors import CorruptImage
-from chalicelib.imaging import metadata
 from chalicelib.imaging.boundary import UNFORESEEN
+from chalicelib.imaging.metadata import exif
 from chalicelib.imaging.render import render
 from tests.imaging import fuzz
 
@@ -31,7 +31,7 @@ def test_what_has_no_name_is_named_by_renders_last_resort_and_found_by_the_harne
     def describe(_):
         return {}["a gap"]
 
-    monkeypatch.setattr(metadata, "described", describe)
+    monkeypatch.setattr(exif, "described", describe)
     data = fuzz.seeds()["jpeg"]
     with pytest.raises(CorruptImage, match=UNFORESEEN):
         render(data, [])

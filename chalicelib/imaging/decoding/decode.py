@@ -22,7 +22,7 @@ from chalicelib.imaging.colours import declared
 from chalicelib.imaging.decoding import mending
 from chalicelib.imaging.drawing.pyramid import SIDEWAYS
 from chalicelib.imaging.headers import heic
-from chalicelib.imaging.metadata import Tags
+from chalicelib.imaging.metadata import Tags, exif
 from chalicelib.model.picture import Limits, Size
 
 SHRINK_MARGINS = {8: 1.4, 4: 1.25, 2: 1.5}
@@ -167,7 +167,7 @@ def _original(name: str, data: bytes, file: ImageFile.ImageFile, header: headers
     if file.mode == "F":
         raise UnsupportedFormat("The image has floating point pixels: expected whole numbers")
     tags = metadata.read(file)
-    orientation = metadata.orientation(tags)
+    orientation = exif.orientation(tags.exif)
     turn = 1 if name in _TURNED_BY_DECODER else orientation
     width, height = header.width, header.height
     return Original(

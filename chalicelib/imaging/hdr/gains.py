@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.errors import CorruptImage
-from chalicelib.imaging.metadata import parsed_xmp
+from chalicelib.imaging.metadata import xmp
 
 HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -93,7 +93,7 @@ def _ratio(number: float) -> bytes:
 def from_xmp(packet: bytes) -> Gains:
     """Ultra HDR 1.0: properties of the namespace `hdrgm`, as attributes or, for three channels, as lists."""
     values: dict[str, list[str]] = {}
-    for description in parsed_xmp(packet).getElementsByTagNameNS(RDF, "Description"):
+    for description in xmp.parsed(packet).getElementsByTagNameNS(RDF, "Description"):
         values |= {name: [text] for (space, name), text in description.attributes.itemsNS() if space == HDRGM}
         values |= {part.localName: _texts(part) for part in description.childNodes if part.namespaceURI == HDRGM}
     _require(values["Version"] == ["1.0"], values.get("BaseRenditionIsHDR", ["False"]) == ["False"])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.hdr.gains import HDRGM, RDF, Gains, from_iso, from_xmp, to_iso, to_xmp
-from chalicelib.imaging.metadata import MAX_BLOCK, parsed_xmp
+from chalicelib.imaging.metadata import MAX_BLOCK, xmp
 
 CONTAINER = "http://ns.google.com/photos/1.0/container/"
 ITEM = "http://ns.google.com/photos/1.0/container/item/"
@@ -58,11 +58,11 @@ def promising(packet: bytes, length: int) -> bytes:
     own = _DIRECTORY.format(length=length).encode()
     if not packet:
         return own
-    document, addition = parsed_xmp(packet), parsed_xmp(own)
+    document, addition = xmp.parsed(packet), xmp.parsed(own)
     (description,) = addition.getElementsByTagNameNS(RDF, "Description")
     for root in document.getElementsByTagNameNS(RDF, "RDF"):
         root.insertBefore(document.importNode(description, deep=True), root.firstChild)
-        whole = "".join(node.toxml() for node in document.childNodes).encode()
+        whole = xmp.written(document)
         return whole if len(whole) <= MAX_BLOCK else own
     return own
 
