@@ -30,8 +30,8 @@ _LUMINANCE = (0.2627, 0.6780, 0.0593)
 _CURVE_POINTS = 1024
 _GRID_POINTS = 17
 
-Light = Callable[[float], float]
-Matrix = list[list[float]]
+type Light = Callable[[float], float]
+type Matrix = list[list[float]]
 
 
 class Cicp(NamedTuple):

@@ -16,7 +16,7 @@ IDLE_LEVELS = 2
 
 _STRIP_ROWS = 64
 
-Colour = tuple[int, int, int, int]
+type Colour = tuple[int, int, int, int]
 WHITE: Colour = (255, 255, 255, 255)
 TRANSPARENT: Colour = (0, 0, 0, 0)
 
@@ -43,7 +43,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _scaled_grey(image)
     if image.has_transparency_data:
-        return _without_idle_alpha(image if image.mode == "RGBA" else image.convert("RGBA"))
+        return without_idle_alpha(image if image.mode == "RGBA" else image.convert("RGBA"))
     if image.mode in {"L", "RGB", "CMYK"}:
         return image
     if image.mode == "LAB":
@@ -51,7 +51,8 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _without_idle_alpha(image: Image.Image) -> Image.Image:
+def without_idle_alpha(image: Image.Image) -> Image.Image:
+    """`image` (RGBA), in RGB where it is opaque throughout."""
     opaque = image.getchannel("A").getextrema() == (255, 255)
     return image.convert("RGB") if opaque else image
 
@@ -70,9 +71,9 @@ def _scaled_grey(image: Image.Image) -> Image.Image:
         levels = strip.convert("I")
         grey.paste(levels.convert("F").point(lambda value: value * factor + 0.5).convert("L"), (0, top))
         if alpha is not None:
-            shown = ImageMath.lambda_eval(lambda image: (image["levels"] != clear) * 255, levels=levels)
-            alpha.paste(shown.convert("L"), (0, top))
-    return grey if alpha is None else _without_idle_alpha(Image.merge("RGBA", (grey, grey, grey, alpha)))
+            visible = ImageMath.lambda_eval(lambda image: (image["levels"] != clear) * 255, levels=levels)
+            alpha.paste(visible.convert("L"), (0, top))
+    return grey if alpha is None else without_idle_alpha(Image.merge("RGBA", (grey, grey, grey, alpha)))
 
 
 def _white(image: Image.Image) -> float:

@@ -101,7 +101,7 @@ def open_original(data: bytes, limits: Limits) -> Original:
         if header is not None:
             _check(header, limits)
         if name == "heic":
-            heic.check_heic(data, limits)
+            heic.check(data, limits)
         with known_kinds(name):
             file = decoder(io.BytesIO(whole))
         if header is None:

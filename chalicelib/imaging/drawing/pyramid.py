@@ -1,6 +1,7 @@
 """A picture at several sizes, from which any part at any smaller size is drawn cheaply."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from PIL import Image
 
@@ -72,7 +73,7 @@ class Pyramid:
         profile: bytes | None,
         shrink: int = 1,
         unscaled: bool = False,
-    ) -> "Pyramid":
+    ) -> Self:
         """A pyramid on `image`, which is brought to 8 bits and a mode that scales.
 
         `image` is not to be used any more: it may have been changed, or closed. Each of its pixels stands for

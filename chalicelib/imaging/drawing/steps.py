@@ -33,7 +33,7 @@ class Job:
         return self.spec.animated and self.format in MOVING
 
 
-Step = Callable[[Image.Image, Job], Image.Image]
+type Step = Callable[[Image.Image, Job], Image.Image]
 
 
 def finish(image: Image.Image, job: Job) -> Image.Image:
@@ -104,8 +104,7 @@ def flatten(image: Image.Image, job: Job) -> Image.Image:
         return image
     if job.format is Format.JPEG:
         return colour.flattened(image, job.background)
-    opaque = image.getchannel("A").getextrema() == (255, 255)
-    return image.convert("RGB") if opaque else image
+    return colour.without_idle_alpha(image)
 
 
 STEPS: tuple[Step, ...] = (straighten, sharpen, pad, watermark, flatten)

@@ -2,7 +2,7 @@
 
 from chalicelib.model.picture import Effort, Format, Size, VariantSpec
 
-Options = dict[str, object]
+type Options = dict[str, object]
 
 WEBP_METHOD = {Effort.NORMAL: 4, Effort.HIGH: 6}
 

@@ -6,14 +6,11 @@ from io import BytesIO
 from PIL import Image
 
 from chalicelib.imaging.metadata import Kept
-
-_START = b"\xff\xd8"
-_APP0, _APP1 = b"\xff\xe0", b"\xff\xe1"
-_LENGTH_BYTES = 2
+from chalicelib.imaging.metadata.segments import APP1, EXIF, XMP, inserted, segment
 
 
 def small(image: Image.Image, quality: int, kept: Kept) -> bytes:
-    """The progressive JPEG of a picture in L or RGB; OverflowError where metadata is too long for a segment.
+    """The progressive JPEG of a picture in L or RGB; struct.error where metadata is too long for a segment.
 
     Colours have full resolution. jpegli knows no grey pictures: for those the scans are all that is better.
     """
@@ -27,14 +24,9 @@ def small(image: Image.Image, quality: int, kept: Kept) -> bytes:
 
 
 def _with_metadata(data: bytes, kept: Kept) -> bytes:
-    """`data` with its blocks in APP1 segments (Exif 2.32, 4.7.2; XMP part 3, 1.1.3), after the APP0 of JFIF."""
     blocks = []
     if kept.exif:
-        blocks.append(b"Exif\0\0" + kept.exif.removeprefix(b"Exif\0\0"))
+        blocks.append(segment(APP1, EXIF + kept.exif.removeprefix(EXIF)))
     if kept.xmp:
-        blocks.append(b"http://ns.adobe.com/xap/1.0/\0" + kept.xmp)
-    segments = [_APP1 + (_LENGTH_BYTES + len(block)).to_bytes(_LENGTH_BYTES) + block for block in blocks]
-    end = len(_START)
-    if data[end : end + 2] == _APP0:
-        end += 2 + int.from_bytes(data[end + 2 : end + 4])
-    return b"".join([data[:end], *segments, data[end:]])
+        blocks.append(segment(APP1, XMP + kept.xmp))
+    return inserted(data, blocks)

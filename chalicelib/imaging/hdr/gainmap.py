@@ -28,7 +28,7 @@ MAX_STRETCH = 0.05
 """How far the map's aspect ratio may be from the original's: a map whose sides are rounded up is a few pixels off."""
 
 
-Share = tuple[float, float]
+type Share = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

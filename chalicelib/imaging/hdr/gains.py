@@ -15,7 +15,7 @@ _MULTICHANNEL, _IN_BASE_COLOURS, _ONE_DENOMINATOR, _BACKWARD = 0x80, 0x40, 0x08,
 _MOST_STOPS = 64
 _BELOW = 1_000_000
 
-Channels = tuple[float, float, float]
+type Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

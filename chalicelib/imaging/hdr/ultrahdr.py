@@ -12,12 +12,11 @@ from chalicelib.errors import PermanentError
 from chalicelib.imaging.boundary import named_errors
 from chalicelib.imaging.hdr.gains import HDRGM, RDF, Gains, from_iso, from_xmp, to_iso, to_xmp
 from chalicelib.imaging.metadata import MAX_BLOCK, xmp
+from chalicelib.imaging.metadata.segments import APP1, APP2, XMP, end_of_segments, inserted, named_segments, segment
 
 CONTAINER = "http://ns.google.com/photos/1.0/container/"
 ITEM = "http://ns.google.com/photos/1.0/container/item/"
 
-_APP1, _APP2 = 0xE1, 0xE2
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _ISO = b"urn:iso:std:iso:ts:21496:-1\0"
 _MPF = b"MPF\0"
 _MAX_PICTURES = 8
@@ -25,7 +24,7 @@ _MAX_PICTURES = 8
 
 def further_pictures(data: bytes) -> Iterator[bytes]:
     """The files that the MPF index of a JPEG names behind its first picture (CIPA DC-007, 5.2.3)."""
-    for content, at in _segments(data, _APP2, _MPF):
+    for content, at in named_segments(data, APP2, _MPF):
         try:
             with named_errors("mpf"):
                 yield from _indexed(data, content, at)
@@ -35,8 +34,8 @@ def further_pictures(data: bytes) -> Iterator[bytes]:
 
 def meaning(data: bytes) -> Gains | None:
     """What a gain map's file says that it means; None where it is none, or of a kind that is not known."""
-    for marker, name, read in ((_APP2, _ISO, from_iso), (_APP1, _XMP, from_xmp)):
-        for content, _ in _segments(data, marker, name):
+    for marker, name, read in ((APP2, _ISO, from_iso), (APP1, XMP, from_xmp)):
+        for content, _ in named_segments(data, marker, name):
             try:
                 with named_errors("gain map"):
                     return read(content)
@@ -47,7 +46,7 @@ def meaning(data: bytes) -> Gains | None:
 
 def map_file(jpeg: bytes, meant: Gains) -> bytes:
     """A map's JPEG with what it means in it."""
-    return _inserted(jpeg, [_segment(_APP1, _XMP + to_xmp(meant)), _segment(_APP2, _ISO + to_iso(meant))])
+    return inserted(jpeg, [segment(APP1, XMP + to_xmp(meant)), segment(APP2, _ISO + to_iso(meant))])
 
 
 def promising(packet: bytes, length: int) -> bytes:
@@ -69,11 +68,11 @@ def promising(packet: bytes, length: int) -> bytes:
 
 def joined(primary: bytes, gain_map: bytes) -> bytes:
     """The file of a picture, whose XMP promises the map already, and the map."""
-    version = _segment(_APP2, _ISO + bytes(4))
-    at = _after_segments(primary)
+    version = segment(APP2, _ISO + bytes(4))
+    at = end_of_segments(primary)
     length = len(primary) + len(version) + _MPF_BYTES
     header = at + len(version) + 8  # offsets count from the byte order mark
-    index = _segment(_APP2, _index(length, len(gain_map), length - header))
+    index = segment(APP2, _index(length, len(gain_map), length - header))
     return primary[:at] + version + index + primary[at:] + gain_map
 
 
@@ -98,36 +97,6 @@ def _indexed(data: bytes, content: bytes, at: int) -> Iterator[bytes]:
                 _, length, offset = struct.unpack_from(f"{order}III", content, place + 16 * entry)
                 if data[at + offset : at + offset + 2] == b"\xff\xd8":
                     yield data[at + offset : at + offset + length]
-
-
-def _segments(data: bytes, marker: int, name: bytes) -> Iterator[tuple[bytes, int]]:
-    """The segments of a JPEG before its first scan that have that marker and begin with that name, without it."""
-    for kind, start, end in _marked(data):
-        if kind == marker and data.startswith(name, start):
-            yield data[start + len(name) : end], start + len(name)
-
-
-def _marked(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, and begin and end of the content, of each segment up to the first scan (ITU-T T.81, B.1.1.4)."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        yield data[at + 1], at + 4, end
-        at = end
-
-
-def _after_segments(jpeg: bytes) -> int:
-    """Where the application segments end that a file begins with."""
-    return max((end for kind, _, end in _marked(jpeg) if 0xE0 <= kind <= 0xEF), default=2)
-
-
-def _inserted(jpeg: bytes, segments: list[bytes]) -> bytes:
-    at = _after_segments(jpeg)
-    return jpeg[:at] + b"".join(segments) + jpeg[at:]
-
-
-def _segment(marker: int, content: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 _DIRECTORY = (

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from chalicelib.imaging.headers.common import Bits
+
 ENOUGH = 512
 """Bytes in which a sequence header is found: a temporal delimiter may precede it, and it has some dozens."""
 
@@ -16,18 +18,6 @@ class Coded(NamedTuple):
     deep: bool
 
 
-class _Bits:
-    """Bits from the front of some bytes; zeros after their end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data.ljust(ENOUGH, b"\0"), "big")
-        self._left = 8 * max(len(data), ENOUGH)
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        return self._value >> max(self._left, 0) & (1 << count) - 1
-
-
 def coded(data: bytes) -> Coded | None:
     """What the sequence header near the start of `data` allows; None where there is none."""
     at = 0
@@ -39,7 +29,7 @@ def coded(data: bytes) -> Coded | None:
         if sized:
             length, at = _leb128(data, at)
         if kind == _SEQUENCE_HEADER:
-            return _read(_Bits(data[at : at + min(length, ENOUGH)]))
+            return _read(Bits(data[at : at + min(length, ENOUGH)].ljust(ENOUGH, b"\0")))
         if kind != _TEMPORAL_DELIMITER:
             return None
         at += length
@@ -58,54 +48,54 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _read(bits: _Bits) -> Coded:
-    bits.take(4)  # profile, still picture
-    reduced = bits.take(1)
+def _read(bits: Bits) -> Coded:
+    bits.read(4)  # profile, still picture
+    reduced = bits.read(1)
     if reduced:
-        bits.take(5)
+        bits.read(5)
     else:
         _pass_operating_points(bits)
-    across, down = bits.take(4) + 1, bits.take(4) + 1
-    width, height = bits.take(across) + 1, bits.take(down) + 1
-    if not reduced and bits.take(1):  # frame ids
-        bits.take(7)
-    bits.take(3)
+    across, down = bits.read(4) + 1, bits.read(4) + 1
+    width, height = bits.read(across) + 1, bits.read(down) + 1
+    if not reduced and bits.read(1):  # frame ids
+        bits.read(7)
+    bits.read(3)
     if not reduced:
         _pass_tools(bits)
-    bits.take(3)
-    return Coded(width, height, deep=bool(bits.take(1)))
+    bits.read(3)
+    return Coded(width, height, deep=bool(bits.read(1)))
 
 
-def _pass_tools(bits: _Bits) -> None:
-    bits.take(4)
-    order_hint = bits.take(1)
+def _pass_tools(bits: Bits) -> None:
+    bits.read(4)
+    order_hint = bits.read(1)
     if order_hint:
-        bits.take(2)
-    screen_content = 2 if bits.take(1) else bits.take(1)
-    if screen_content and not bits.take(1):
-        bits.take(1)
+        bits.read(2)
+    screen_content = 2 if bits.read(1) else bits.read(1)
+    if screen_content and not bits.read(1):
+        bits.read(1)
     if order_hint:
-        bits.take(3)
+        bits.read(3)
 
 
-def _pass_operating_points(bits: _Bits) -> None:
+def _pass_operating_points(bits: Bits) -> None:
     delay = 0
-    if bits.take(1):  # timing
-        bits.take(64)
-        if bits.take(1):  # equal picture interval, in Exp-Golomb
+    if bits.read(1):  # timing
+        bits.read(64)
+        if bits.read(1):  # equal picture interval, in Exp-Golomb
             zeros = 0
-            while zeros < 32 and not bits.take(1):
+            while zeros < 32 and not bits.read(1):
                 zeros += 1
-            bits.take(zeros)
-        if bits.take(1):  # decoder model
-            delay = bits.take(5) + 1
-            bits.take(42)
-    display = bits.take(1)
-    for _ in range(bits.take(5) + 1):
-        bits.take(12)
-        if bits.take(5) > 7:
-            bits.take(1)
-        if delay and bits.take(1):
-            bits.take(2 * delay + 1)
-        if display and bits.take(1):
-            bits.take(4)
+            bits.read(zeros)
+        if bits.read(1):  # decoder model
+            delay = bits.read(5) + 1
+            bits.read(42)
+    display = bits.read(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:
+            bits.read(1)
+        if delay and bits.read(1):
+            bits.read(2 * delay + 1)
+        if display and bits.read(1):
+            bits.read(4)

@@ -160,6 +160,17 @@ def _add_references(reader: Reader, iref: Box, items: dict[int, Item]) -> None:
 
 
 def _add_extents(reader: Reader, iloc: Box, idat: Box | None, items: dict[int, Item]) -> None:
+    for number, extents, start, length in places(reader, iloc, idat):
+        item = items.get(number)
+        if extents == 1 and item is not None:
+            item.extent = start, length
+
+
+def places(reader: Reader, iloc: Box, idat: Box | None) -> Iterator[tuple[int, int, int, int]]:
+    """For each item its number, in how many pieces its data is, and where the first begins and how long it is.
+
+    ISO/IEC 14496-12, 8.11.3. Items without data are left out.
+    """
     version = reader.number(iloc.start, 1)
     sizes = reader.number(iloc.start + 4, 2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
@@ -167,15 +178,16 @@ def _add_extents(reader: Reader, iloc: Box, idat: Box | None, items: dict[int, I
     id_size = 4 if version == 2 else 2
     at = iloc.start + 6 + id_size
     for _ in range(reader.number(iloc.start + 6, id_size)):
-        item = items.get(reader.number(at, id_size))
+        if at >= iloc.end:
+            raise CorruptImage("The file promises more items than it lists")
+        number = reader.number(at, id_size)
         at += id_size
         in_idat = version > 0 and reader.number(at, 2) & 15 == 1
         at += (2 if version else 0) + 2
         base = reader.number(at, base_size)
         extents = reader.number(at + base_size, 2)
         at += base_size + 2
-        if extents == 1 and item is not None:
-            start = base + reader.number(at + index_size, offset_size)
-            length = reader.number(at + index_size + offset_size, length_size)
-            item.extent = start + (idat.start if in_idat and idat else 0), length
+        if extents:
+            start = base + reader.number(at + index_size, offset_size) + (idat.start if in_idat and idat else 0)
+            yield number, extents, start, reader.number(at + index_size + offset_size, length_size)
         at += extents * (index_size + offset_size + length_size)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chalicelib.errors import ImageTooLarge
+from chalicelib.errors import CorruptImage, ImageTooLarge
 
 MAX_SIDE = 65_535
 """Pixels: what JPEG and GIF can hold at most. A resampler keeps 48 bytes for each of the longer side's, so that a row
@@ -45,3 +45,24 @@ def u32(data: bytes, at: int) -> int:
 
 def u32le(data: bytes, at: int) -> int:
     return u16le(data, at + 2) << 16 | u16le(data, at)
+
+
+class Bits:
+    """Bits from the front of some bytes; CorruptImage where there are none left."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def read(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise CorruptImage("The file ends in the middle of what it says of its picture")
+        return self._value >> self._left & (1 << count) - 1
+
+    def exp_golomb(self) -> int:
+        """An unsigned number of H.265, 9.2."""
+        zeros = 0
+        while not self.read(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.read(zeros)

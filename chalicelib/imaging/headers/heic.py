@@ -1,11 +1,11 @@
-"""What an AVIF or HEIC file promises of its picture: how much decoding it takes, and in which colours it is coded."""
+"""HEIC (ISO/IEC 23008-12): how much decoding the picture takes, tiles and what it is derived from counted."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
-from chalicelib.imaging.colours.cicp import Cicp
 from chalicelib.imaging.headers.boxes import Box, Collection, Item, Reader, collection
+from chalicelib.imaging.headers.common import Bits
 from chalicelib.model.picture import Limits
 
 MAX_TILES = 2_000
@@ -23,6 +23,9 @@ _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxilia
 _SPS = 33
 """The type of a sequence parameter set (H.265, table 7-1)."""
 
+_ENOUGH = 256
+"""Bytes of one in which the size is found."""
+
 
 class Work(NamedTuple):
     """Decoders that are started, and the pixels that all of them unpack."""
@@ -31,7 +34,7 @@ class Work(NamedTuple):
     pixels: int
 
 
-def check_heic(data: bytes, limits: Limits) -> None:
+def check(data: bytes, limits: Limits) -> None:
     """Refuse what would take a decoder too long, or too much memory; CorruptImage, ImageTooLarge, UnsupportedFormat.
 
     Counted is what the primary picture is made of: tiles and overlays, each as large as its box or its bitstream says,
@@ -55,38 +58,6 @@ def check_heic(data: bytes, limits: Limits) -> None:
         raise ImageTooLarge(f"The HEIC image has {tiles:,} tiles: at most {MAX_TILES:,} are allowed")
     if pixels > MOST_UNPACKED * most:
         raise ImageTooLarge(f"The tiles of the HEIC image have more than {MOST_UNPACKED * most:,} pixels together")
-
-
-def colours(data: bytes) -> Cicp | None:
-    """The colour space that the boxes name by numbers (`colr` of type `nclx`); None where none does.
-
-    Of a file whose major brand is `avis` that is what the track says, as its frames are what a decoder shows.
-    """
-    reader = Reader(data)
-    if data[8:12] == b"avis" and (moov := reader.top.get(b"moov")):
-        return _of_track(reader, moov)
-    found = collection(reader)
-    if found is None:
-        return None
-    item = found.items[found.primary]
-    for candidate in (item, *(found.items[at] for at in item.inputs[:1] if at in found.items)):
-        if (named := _nclx(reader, candidate.properties)) is not None:
-            return named
-    return None
-
-
-def _of_track(reader: Reader, moov: Box) -> Cicp | None:
-    stsd = reader.find(moov, b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-    entry = reader.find(stsd, b"av01", skip=8) if stsd else None
-    return _nclx(reader, reader.boxes(entry.start + 78, entry.end)) if entry else None
-
-
-def _nclx(reader: Reader, properties: Iterator[Box] | list[Box]) -> Cicp | None:
-    for box in properties:
-        if box.kind == b"colr" and reader.data[box.start : box.start + 4] == b"nclx":
-            primaries, transfer, matrix = (reader.number(box.start + 4 + 2 * at, 2) for at in range(3))
-            return Cicp(primaries, transfer, matrix, full_range=reader.number(box.start + 10, 1) >= 128)
-    return None
 
 
 def _alpha_of(found: Collection, reader: Reader) -> Iterator[int]:
@@ -150,7 +121,7 @@ def _parameter_sets(reader: Reader, hvcc: Box) -> Iterator[bytes]:
 
 def _hevc_area(unit: bytes) -> int:
     """Width times height that a sequence parameter set asks for (H.265, 7.3.2.2)."""
-    bits = _Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))
+    bits = Bits(unit[2:].replace(b"\0\0\3", b"\0\0")[:_ENOUGH])
     bits.read(4)
     layers = bits.read(3)
     bits.read(1 + 96)  # nesting flag, and general profile, tier and level
@@ -162,24 +133,3 @@ def _hevc_area(unit: bytes) -> int:
     if bits.exp_golomb() == 3:
         bits.read(1)
     return bits.exp_golomb() * bits.exp_golomb()
-
-
-class _Bits:
-    """A bit reader; CorruptImage where there are none left."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data[:256], "big")
-        self._left = 8 * len(data[:256])
-
-    def read(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise CorruptImage("The heic file ends in the middle of a parameter set")
-        return self._value >> self._left & (1 << count) - 1
-
-    def exp_golomb(self) -> int:
-        """An unsigned number of H.265, 9.2."""
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.read(zeros)

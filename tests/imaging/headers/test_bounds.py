@@ -239,3 +239,13 @@ def test_deep_pictures_may_be_smaller_only(monkeypatch):
 def test_lists_of_an_avif_are_bounded(make, what):
     isobmff.read(make(1_000))
     refused(make(30_000), f"more than {what}")
+
+
+def test_no_list_of_items_is_read_beyond_its_box():
+    """Twenty thousand short lists would else be read through all that follows them, each."""
+    data = bytearray(avifs.flat(64, 48))
+    isobmff.read(bytes(data))
+    at = data.find(b"iloc") + 10
+    data[at : at + 2] = b"\xff\xff"
+    with pytest.raises(CorruptImage, match="more items than it lists"):
+        isobmff.read(bytes(data) + bytes(1_000_000))

@@ -249,7 +249,7 @@ class _NoDecoder:
 
 
 def test_a_sound_file_passes_the_check():
-    heic.check_heic(heics.heic([heics.grid(2, 2, 128, 128, [2] * 4), heics.plain(64, 64, RED)]), Limits())
+    heic.check(heics.heic([heics.grid(2, 2, 128, 128, [2] * 4), heics.plain(64, 64, RED)]), Limits())
 
 
 def test_every_cut_of_a_file_ends_in_words():
