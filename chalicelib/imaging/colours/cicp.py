@@ -76,7 +76,7 @@ def _smpte240(level: float) -> float:
     return level / 4 if level < 4 * 0.0228 else ((level + 0.1115) / 1.1115) ** (1 / 0.45)
 
 
-def _srgb(level: float) -> float:
+def srgb_light(level: float) -> float:
     return level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4
 
 
@@ -117,7 +117,7 @@ _LIGHT: dict[int, Light] = {
     8: lambda level: level,
     9: lambda level: 10 ** (2 * (level - 1)) if level else 0.0,
     10: lambda level: 10 ** (2.5 * (level - 1)) if level else 0.0,
-    13: _srgb,
+    13: srgb_light,
     _PQ: lambda level: _mapped(_pq(level)),
     17: lambda level: min(52.37 / 48 * level**2.6, 1.0),
     _HLG: lambda level: _mapped(HDR_PEAK * math.pow(_hlg_scene(level), HLG_GAMMA)),

@@ -6,6 +6,8 @@ from typing import Any
 
 from PIL import Image, ImageMath
 
+from chalicelib.imaging.colours.cicp import srgb_light
+
 type Plane = Image.Image
 """A picture in mode F."""
 
@@ -52,8 +54,7 @@ def _cones(picture: Image.Image) -> list[Plane]:
 @cache
 def _tables() -> list[list[list[float]]]:
     """For each cone and each of red, green and blue, the share of it that a level of 0 to 255 adds."""
-    levels = [level / 255 for level in range(256)]
-    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
+    linear = [srgb_light(level / 255) for level in range(256)]
     return [[[weight * light + BIAS / 3 for light in linear] for weight in weights] for weights in OPSIN]
 
 
