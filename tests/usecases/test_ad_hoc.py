@@ -17,6 +17,7 @@ from chalicelib.errors import (
     TimeIsUp,
 )
 from chalicelib.model.picture import Format
+from chalicelib.model.pipeline import Source
 from chalicelib.usecases import transitions
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, call, failing, over, picture
@@ -176,6 +177,23 @@ def test_another_version_may_be_quicker(stage):
         ordered(stage, width=100, by=slow())
     stage.upload("photo.jpg", picture(80, 60))
     assert names(ordered(stage, width=100))[-1] == "w100"
+
+
+@pytest.mark.parametrize(
+    ("digest", "tried_again"),
+    [("today", False), ("of other limits", True)],
+    ids=["the same pipeline and limits", "others"],
+)
+def test_what_took_too_long_is_tried_again_under_other_limits_alone(stage, digest, tried_again):
+    reading = replace(stage.halftone.pipeline, source=Source(instructions=True))
+    stage = replace(stage, halftone=replace(stage.halftone, pipeline=reading, digest="today"))
+    stage.upload("photo.jpg", picture(800, 600))
+    stage.tell(sequencer="05")
+    with pytest.raises(DeadlineExceeded):
+        ordered(stage, width=100, by=slow())
+    later = replace(stage, halftone=replace(stage.halftone, digest=digest))
+    assert later.tell(sequencer="06") is not None, "the same bytes, which may have come with other instructions"
+    assert [one.error is None for one in later.entry().ad_hoc] == ([] if tried_again else [False])
 
 
 @pytest.mark.usefixtures("photo")

@@ -1,6 +1,7 @@
 """An object and its variants, brought in line: uploads, overwrites, deletions, and what fails."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,7 @@ def order(stage, key="photo.jpg", by="request", **request):
 
 def test_an_upload_gets_variants_record_and_completion(stage):
     etag = stage.upload("a/photo.jpg", picture(2000, 1500))
+    started = time.perf_counter()
     stage.tell("a/photo.jpg")
 
     assert stage.keys("variants") == {"thumbnail/a/photo.jpg", "medium/a/photo.jpg", "large/a/photo.jpg"}
@@ -43,6 +45,7 @@ def test_an_upload_gets_variants_record_and_completion(stage):
 
     record = stage.record("a/photo.jpg")
     assert record is not None
+    assert 0 < record.processing_ms <= 1000 * (time.perf_counter() - started)
     assert (record.status, record.etag, record.error, record.pipeline) == (Status.READY, etag, None, "default")
     assert record.original is not None
     assert (record.original.width, record.original.height, record.original.format) == (2000, 1500, "jpeg")

@@ -351,6 +351,16 @@ def test_no_more_goes_than_has_to(monkeypatch):
     assert [one.order.spec.name for one in more.ad_hoc] == ["w1", "w2", "w3", "w4"]
 
 
+def test_as_many_go_as_have_to(monkeypatch):
+    def long(name, letters, at):
+        return Asked(order=AdHoc(spec=VariantSpec(name=name), dest_key="x" * letters), at=at)
+
+    full = extended(filled(), long("w2", 1000, MOMENT + 2), variant("w2"), ME)
+    monkeypatch.setattr(transitions, "AD_HOC_BYTES", size(full))
+    more = extended(full, long("w4", 500, MOMENT + 4), variant("w4"), ME)
+    assert [one.order.spec.name for one in more.ad_hoc] == ["w3", "w4"], "w1 alone makes too little room"
+
+
 def test_what_was_asked_for_again_goes_later(monkeypatch):
     entry = filled()
     monkeypatch.setattr(transitions, "AD_HOC_BYTES", size(entry))
