@@ -9,6 +9,11 @@ from chalicelib.errors import CorruptImage, HalftoneError, InvalidRequest, Resou
 UNFORESEEN = "The image is damaged in a way that was not foreseen, and cannot be processed"
 
 
+_WITHOUT_MEMORY = ("Out of memory", "Encoding of color planes failed", "Encoding of alpha planes failed")
+"""How the messages end that Pillow takes from libavif when an allocation fails, in it or in libaom; what else libaom
+could refuse was checked before."""
+
+
 @contextmanager
 def only_named_errors() -> Iterator[None]:
     """Turn whatever else leaves imaging into CorruptImage (UNFORESEEN), or ResourcesExceeded when memory ran out.
@@ -74,4 +79,6 @@ def encodable(name: str, target: str) -> Iterator[None]:
     except MemoryError as error:
         raise ResourcesExceeded(f"Variant {name!r} needs more memory than there is") from error
     except Exception as error:
+        if str(error).endswith(_WITHOUT_MEMORY):
+            raise ResourcesExceeded(f"Variant {name!r} needs more memory than there is") from error
         raise InvalidRequest(f"Variant {name!r} cannot be encoded as {target}", field="format") from error

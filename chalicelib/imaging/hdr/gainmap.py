@@ -50,11 +50,11 @@ def of(data: bytes, original: Original, limits: Limits) -> GainMap | None:
         return None
     for file in ultrahdr.further_pictures(data):
         gains = ultrahdr.meaning(file)
-        try:
-            if gains is not None:
+        if gains is not None:
+            try:
                 return GainMap(gains, *_pyramid(file, original, limits))
-        except PermanentError:
-            continue
+            except PermanentError:
+                return None  # each further one could take as long
     return None
 
 

@@ -7,6 +7,7 @@ first two is enough to read. Apple's own kind, whose meaning is in its maker's n
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.boundary import named_errors
@@ -20,11 +21,14 @@ ITEM = "http://ns.google.com/photos/1.0/container/item/"
 _ISO = b"urn:iso:std:iso:ts:21496:-1\0"
 _MPF = b"MPF\0"
 _MAX_PICTURES = 8
+"""Of one index; each is copied."""
+
+_MAX_INDICES = 4
 
 
 def further_pictures(data: bytes) -> Iterator[bytes]:
     """The files that the MPF index of a JPEG names behind its first picture (CIPA DC-007, 5.2.3)."""
-    for content, at in named_segments(data, APP2, _MPF):
+    for content, at in islice(named_segments(data, APP2, _MPF), _MAX_INDICES):
         try:
             with named_errors("mpf"):
                 yield from _indexed(data, content, at)
@@ -97,6 +101,7 @@ def _indexed(data: bytes, content: bytes, at: int) -> Iterator[bytes]:
                 _, length, offset = struct.unpack_from(f"{order}III", content, place + 16 * entry)
                 if data[at + offset : at + offset + 2] == b"\xff\xd8":
                     yield data[at + offset : at + offset + length]
+            return
 
 
 _DIRECTORY = (

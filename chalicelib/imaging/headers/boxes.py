@@ -54,13 +54,12 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.seen = 0
+        self.areas: dict[Box, int] = {}
 
     def boxes(self, start: int, end: int) -> Iterator[Box]:
         """The boxes between two places; one that says that it is longer ends there."""
         while start + 8 <= end:
-            self.seen += 1
-            if self.seen > MAX_BOXES:
-                raise ImageTooLarge(f"The file has more than {MAX_BOXES:,} boxes")
+            self.count()
             size, header = self.number(start, 4), 8
             kind = self.data[start + 4 : start + 8]
             if size == 1:
@@ -78,6 +77,12 @@ class Reader:
             if box.kind == path[0]:
                 return self.find(box, *path[1:]) if len(path) > 1 else box
         return None
+
+    def count(self) -> None:
+        """Count a part that is looked at."""
+        self.seen += 1
+        if self.seen > MAX_BOXES:
+            raise ImageTooLarge(f"The file has more than {MAX_BOXES:,} boxes")
 
     def number(self, at: int, size: int) -> int:
         if at + size > len(self.data):
@@ -132,6 +137,7 @@ def _add_properties(reader: Reader, iprp: Box, items: dict[int, Item]) -> None:
         index_size = 2 if reader.number(ipma.start + 3, 1) & 1 else 1
         at = ipma.start + 8
         for _ in range(reader.number(ipma.start + 4, 4)):
+            _check_within(at, ipma)
             item = items.get(reader.number(at, id_size))
             count = reader.number(at + id_size, 1)
             at += id_size + 1
@@ -178,8 +184,7 @@ def places(reader: Reader, iloc: Box, idat: Box | None) -> Iterator[tuple[int, i
     id_size = 4 if version == 2 else 2
     at = iloc.start + 6 + id_size
     for _ in range(reader.number(iloc.start + 6, id_size)):
-        if at >= iloc.end:
-            raise CorruptImage("The file promises more items than it lists")
+        _check_within(at, iloc)
         number = reader.number(at, id_size)
         at += id_size
         in_idat = version > 0 and reader.number(at, 2) & 15 == 1
@@ -191,3 +196,9 @@ def places(reader: Reader, iloc: Box, idat: Box | None) -> Iterator[tuple[int, i
             start = base + reader.number(at + index_size, offset_size) + (idat.start if in_idat and idat else 0)
             yield number, extents, start, reader.number(at + index_size + offset_size, length_size)
         at += extents * (index_size + offset_size + length_size)
+
+
+def _check_within(at: int, box: Box) -> None:
+    """Refuse a list that says that it is longer than its box, which bounds what going through it takes."""
+    if at >= box.end:
+        raise CorruptImage("The file promises more items than it lists")

@@ -91,10 +91,17 @@ def _canvas(reader: Reader, item: Item) -> int:
         if box.kind == b"ispe":
             areas.append(reader.number(box.start + 4, 4) * reader.number(box.start + 8, 4))
         elif box.kind == b"hvcC":
-            areas.extend(_hevc_area(sps) for sps in _parameter_sets(reader, box))
+            areas.append(configured_area(reader, box))
     if item.kind in {b"grid", b"iovl"} and item.extent is not None:
         areas.append(_derived_area(reader, item))
     return max(areas)
+
+
+def configured_area(reader: Reader, hvcc: Box) -> int:
+    """The largest area that a decoder configuration asks for; many items may share it, so it is read once."""
+    if hvcc not in reader.areas:
+        reader.areas[hvcc] = max((_hevc_area(sps) for sps in _parameter_sets(reader, hvcc)), default=0)
+    return reader.areas[hvcc]
 
 
 def _derived_area(reader: Reader, item: Item) -> int:
@@ -110,9 +117,11 @@ def _parameter_sets(reader: Reader, hvcc: Box) -> Iterator[bytes]:
     """The sequence parameter sets of a decoder configuration (ISO/IEC 14496-15, 8.3.3.1)."""
     at = hvcc.start + 23
     for _ in range(reader.number(hvcc.start + 22, 1)):
+        reader.count()
         kind, count = reader.number(at, 1) & 63, reader.number(at + 1, 2)
         at += 3
         for _ in range(count):
+            reader.count()
             length = reader.number(at, 2)
             if kind == _SPS:
                 yield reader.data[at + 2 : at + 2 + length]

@@ -22,6 +22,12 @@ MAX_VALUES = 250_000
 """Numbers in all tags but those of strips and tiles, EXIF included, each of which becomes a Python object, and
 rationals several. The largest tables of the specification (transfer function, colour map) have 196,608."""
 
+MAX_TAGS = 65_535
+"""In one directory: what a TIFF that is not big can hold."""
+
+MAX_INNER = 4
+"""Directories of EXIF and GPS: a file has one of each, and a tag that is there twice may point to two."""
+
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times scans of all strips or tiles that are JPEGs: libtiff goes through a hundred scans of each."""
 
@@ -70,7 +76,8 @@ def _directories(data: bytes) -> tuple[str, list[_Entry], list[_Entry]]:
         big = struct.unpack_from(order + "H", data, 2)[0] == _BIG
         first = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
         entries = list(_entries(data, order, first, big=big))
-        places = [place for entry in entries if entry.tag in _INNER for place in _values(data, order, entry, 1)]
+        places = {place for entry in entries if entry.tag in _INNER for place in _values(data, order, entry, 1)}
+        check_count("tiff", len(places), MAX_INNER, "directories of EXIF and GPS")
         return order, entries, [entry for place in places for entry in _entries(data, order, place, big=big)]
     except struct.error as error:
         raise CorruptImage("The tiff file ends in the middle of its header") from error
@@ -81,6 +88,7 @@ def _entries(data: bytes, order: str, start: int, *, big: bool) -> Iterator[_Ent
     layout, number, room = ("HHQQ", "Q", 8) if big else ("HHII", "H", 4)
     entry = struct.Struct(order + layout)
     (count,) = struct.unpack_from(order + number, data, start)
+    check_count("tiff", count, MAX_TAGS, "tags in a directory")
     at = start + struct.calcsize(number)
     for place in range(at, min(at + count * entry.size, len(data) - entry.size + 1), entry.size):
         tag, kind, values, offset = entry.unpack_from(data, place)

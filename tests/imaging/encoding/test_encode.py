@@ -3,8 +3,9 @@
 import pytest
 from PIL import Image
 
-from chalicelib.errors import VariantTooLarge
+from chalicelib.errors import InvalidRequest, ResourcesExceeded, VariantTooLarge
 from chalicelib.imaging.animation import Film
+from chalicelib.imaging.boundary import encodable
 from chalicelib.imaging.encoding import encode as module
 from chalicelib.imaging.encoding.encode import encode
 from chalicelib.imaging.metadata import Kept
@@ -171,3 +172,11 @@ def test_progressive_is_for_the_asking():
 def test_grey_stays_grey():
     assert pictures.opened(encoded(Format.JPEG, PICTURE.convert("L"))).mode == "L"
     assert pictures.opened(encoded(Format.PNG, PICTURE.convert("L"))).mode == "L"
+
+
+@pytest.mark.parametrize("said", ["Conversion to YUV failed: Out of memory", "Encoding of color planes failed"])
+def test_an_encoder_without_memory_is_no_wrong_request(said):
+    with pytest.raises(ResourcesExceeded, match="needs more memory than there is"), encodable("large", "avif"):
+        raise RuntimeError(f"Failed to encode image: {said}")
+    with pytest.raises(InvalidRequest), encodable("large", "avif"):
+        raise RuntimeError("Failed to encode image: Invalid argument")

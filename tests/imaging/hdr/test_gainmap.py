@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageOps
 from PIL.MpoImagePlugin import MpoImageFile
 
-from chalicelib.errors import HalftoneError, InvalidRequest, VariantTooLarge
+from chalicelib.errors import CorruptImage, HalftoneError, InvalidRequest, VariantTooLarge
 from chalicelib.imaging.decoding import decode
-from chalicelib.imaging.hdr import gainmap
+from chalicelib.imaging.hdr import gainmap, ultrahdr
 from chalicelib.imaging.render import render
 from chalicelib.model.picture import Fit, Format, Hdr, Limits, Metadata, Position, VariantSpec
 from tests.imaging import pictures, ultrahdrs
@@ -244,6 +244,31 @@ def test_the_map_is_bounded_as_any_original_is(monkeypatch):
     )
     monkeypatch.setattr(decode, "decode_frames", None)
     assert gainmap.of(original, decode.open_original(original, Limits()), Limits()) is None
+
+
+@pytest.mark.parametrize(("segments", "most"), [(1, 7), (1_000, 28)])
+def test_an_index_that_names_many_pictures_is_not_followed_for_ever(segments, most):
+    """A thousand lists in each segment, of eight pictures in the same place."""
+    place = 8 + 2 + 12 * 1_000 + 4
+    entries = struct.pack("<IIIHH", 0, 9, place + 8 * 16, 0, 0) * 8 + b"\xff\xd8"
+    lists = struct.pack("<HHII", 0xB002, 7, 8 * 16, place) * 1_000
+    index = segment(0xE2, b"MPF\0II*\0\x08\0\0\0" + struct.pack("<H", 1_000) + lists + bytes(4) + entries)
+    data = ultrahdrs.with_segments(pictures.file_of(pictures.scenery(40, 30), "JPEG"), *[index] * segments)
+    assert len(list(ultrahdr.further_pictures(data))) == most
+
+
+def test_after_a_map_that_is_broken_no_other_is_decoded(monkeypatch):
+    said = segment(0xE1, XMP + ultrahdrs.map_xmp())
+    broken = ultrahdrs.with_segments(pictures.file_of(halves(100, 75), "JPEG"), said)[:-200]
+    original = ultrahdrs.joined(pictures.file_of(pictures.scenery(400, 300), "JPEG"), broken, broken, broken)
+    decoded = []
+    monkeypatch.setattr(gainmap, "_pyramid", lambda *_: decoded.append(1) or broken_map())
+    assert gainmap.of(original, decode.open_original(original, Limits()), Limits()) is None
+    assert len(decoded) == 1
+
+
+def broken_map():
+    raise CorruptImage("it is broken")
 
 
 def test_a_wrong_choice_is_refused():

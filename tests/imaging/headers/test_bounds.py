@@ -197,6 +197,14 @@ def test_exif_of_too_many_numbers_is_left_out():
     assert dict(original.tags.exif) == {}
 
 
+def test_directories_are_bounded_and_gone_through_once():
+    tiff.check_tags(tiffs.directories(1_000, 3))
+    with pytest.raises(ImageTooLarge, match="more than 4 directories of EXIF and GPS"):
+        tiff.check_tags(tiffs.directories(5, 3, apart=12))
+    big = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, tiff.MAX_TAGS + 1)
+    refused(big, "more than 65,535 tags in a directory")
+
+
 # --- AVIF
 
 

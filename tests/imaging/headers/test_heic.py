@@ -206,6 +206,7 @@ HOSTILE = {
         lambda: heics.heic([heics.plain(64, 64, RED)]) + heics.box(b"free", b"") * 20_000,
         ImageTooLarge,
     ),
+    "many parameter sets": (lambda: heics.heic([_many_parameter_sets(30_000)]), ImageTooLarge),
     "grids in grids": (_nested, UnsupportedFormat),
     "a grid of itself": (_circle, UnsupportedFormat),
     "a tile that is not there": (lambda: heics.heic([heics.grid(1, 1, 64, 64, [9])]), CorruptImage),
@@ -223,6 +224,12 @@ def _alpha(width, height):
     item = _sized(width, height)
     item.properties.append(heics.auxiliary(heics.ALPHA))
     item.refers = {b"auxl": [1]}
+    return item
+
+
+def _many_parameter_sets(count):
+    item = heics.plain(64, 64, RED)
+    item.properties[0] = heics.box(b"hvcC", bytes(22) + b"\1" + struct.pack(">BH", 32, count) + bytes(2 * count))
     return item
 
 
@@ -246,6 +253,26 @@ class _NoDecoder:
     @staticmethod
     def HeifImageFile(_):  # noqa: N802 - the decoder's name
         raise AssertionError("the decoder ran")
+
+
+@pytest.mark.parametrize(("kind", "at"), [(b"ipma", 8), (b"iloc", 10)])
+def test_a_list_ends_with_its_box(kind, at):
+    data = heics.heic([heics.plain(64, 64, RED)]) + heics.box(b"free", bytes(10_000))
+    start = data.index(kind) + at
+    reader = boxes.Reader(data[:start] + b"\xff\xff" + data[start + 2 :])
+    with pytest.raises(CorruptImage, match="promises more items than it lists"):
+        boxes.collection(reader)
+
+
+def test_a_configuration_that_tiles_share_is_read_once():
+    tile = heics.plain(64, 64, RED)
+    reader = boxes.Reader(heics.heic([tile] * 40))
+    found = boxes.collection(reader)
+    seen = reader.seen
+    for item in found.items.values():
+        (configuration,) = (box for box in item.properties if box.kind == b"hvcC")
+        assert heic.configured_area(reader, configuration) == 64 * 64
+    assert reader.seen - seen < 20
 
 
 def test_a_sound_file_passes_the_check():

@@ -61,6 +61,11 @@ def many_references(count: int) -> bytes:
     return with_boxes(box(b"iref", struct.pack(">I", 0x01000000), references))
 
 
+def unending_lists(count: int) -> bytes:
+    """That many lists of places, each of which says that it goes on far behind its end."""
+    return with_boxes(box(b"iloc", bytes(6), b"\xff\xff") * count) + box(b"free", bytes(500_000))
+
+
 def many_samples(count: int) -> bytes:
     """A track of that many frames, which all have one size, in as many chunks."""
     data = moving(64, 64, 3)
@@ -79,6 +84,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "avif, 65,535 x 1,500": lambda: flat(65_535, 1_500),
     "avif, 2,000,000 items": lambda: many_items(2_000_000),
     "avif, 2,000,000 references": lambda: many_references(2_000_000),
+    "avif, 5,000 lists that go on behind their end": lambda: unending_lists(5_000),
     "avif, 4,000,000 empty boxes": lambda: with_boxes(box(b"free") * 4_000_000),
     "avif, boxes in boxes": lambda: with_boxes(
         b"".join(struct.pack(">I4s", 8 * at, b"ipco") for at in range(100_000, 0, -1))

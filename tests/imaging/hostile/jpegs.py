@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tests.imaging.hostile import profiles
+from tests.imaging.hostile import profiles, tiffs
 
 FLAT_SIDES = 9_000, 9_100
 FILE_BYTES = 49_900_000
@@ -39,6 +39,11 @@ def stuffed(part: bytes, width: int = FLAT_SIDES[0], height: int = FLAT_SIDES[1]
     """A flat picture after as many copies of `part` as fit in the file."""
     picture = flat(width, height)
     return picture[:2] + part * ((FILE_BYTES - len(picture)) // len(part)) + picture[2:]
+
+
+def with_exif(block: bytes) -> bytes:
+    picture = flat(100, 100)
+    return picture[:2] + segment(0xE1, b"Exif\0\0" + block) + picture[2:]
 
 
 def arithmetic(width: int, height: int, marker: int, scans: bytes, components: int = 3) -> bytes:
@@ -87,6 +92,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "jpeg, comments of one byte": lambda: stuffed(segment(0xFE, b"x")),
     "jpeg, empty segments 65,500 x 1,525": lambda: stuffed(segment(0xE5), 65_500, 1_525),
     "jpeg, EXIF in 760 segments": lambda: stuffed(segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08" + bytes(65_000))),
+    "jpeg, EXIF of 2,700 pointers to 2,700 tags": lambda: with_exif(tiffs.directories(2_700, 2_700)),
     "jpeg, EXIF in segments of 12 KB": lambda: stuffed(segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08" + bytes(12_500))),
     "jpeg, Photoshop blocks": lambda: stuffed(segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\0" * 5_400)),
     "jpeg, quantization tables": lambda: stuffed(tables()),

@@ -90,6 +90,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "png, 40,000 colour profiles": lambda: stuffed(b"iCCP", b"p\0\0" + deflated_zeros(1_000_000), count=40_000),
     "png, 100 gamma values more": lambda: stuffed(b"gAMA", b"\0\0\0\1", count=100),
     "png, EXIF of 6,000,000 rationals": lambda: flat(100, 100, (b"eXIf", tiffs.exif_values(tiffs.RATIONAL, 6_000_000))),
+    "png, EXIF of 65,535 pointers to 65,535 tags": lambda: flat(100, 100, (b"eXIf", tiffs.directories(65_535, 65_535))),
     "apng, 1,000 tiny frames on 316 x 316": lambda: apng(316, 316, 1_000, (1, 1)),
     "apng, 40 tiny frames on 65,535 x 38": lambda: apng(65_535, 38, 40, (1, 1)),
     "apng, 2 frames of 7,000 x 7,000": lambda: apng(7_000, 7_000, 2, (7_000, 7_000)),

@@ -151,6 +151,15 @@ def repeated_scans(strips_in_one_place: int, scans: int, side: int = 1_000) -> b
     return strips(side, side * strips_in_one_place, side, packed, compression=JPEG)
 
 
+def directories(pointers: int, tags: int, *, apart: int = 0) -> bytes:
+    """That many pointers to a directory of EXIF, all to the same one unless it is `apart` bytes from the next."""
+    first = 8 + 2 + 12 * pointers + 4
+    places = (first + apart * number for number in range(pointers))
+    outer = b"".join(struct.pack("<HHII", 0x8769, LONG, 1, place) for place in places)
+    inner = struct.pack("<H", tags) + struct.pack("<HHI4s", 0x9000, 7, 4, b"0230") * tags + bytes(4)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", pointers) + outer + bytes(4) + inner
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "tiff, 100 x 100, tiles of 26,000 x 26,000": lambda: tiles(
         100, 100, (26_000, 26_000), deflated_zeros(26_000 * 26_000 * 3), samples=3, compression=DEFLATE
@@ -191,6 +200,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tiff, 1 MP of 90 scans": lambda: repeated_scans(1, 90),
     "tiff, tag bomb": lambda: tag_bomb(10_000, 1_400_000),
     "tiff, 32,600 tags": many_tags,
+    "tiff, 65,535 pointers to 65,535 tags": lambda: directories(65_535, 65_535),
     "tiff, LZMA, 64 MP": lzma_bomb,
     "tiff, RGBA, deflated, 99 MP": lambda: saved(9_900, 10_000, "RGBA", compression="tiff_adobe_deflate"),
     "tiff, RGBA of 16 bits, one strip, 99 MP": lambda: strips(
