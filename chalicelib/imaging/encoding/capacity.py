@@ -8,10 +8,10 @@ MAX_PIXELS = {
     Format.JPEG: 50_000_000,
     Format.PNG: 50_000_000,
     Format.WEBP: 25_000_000,
-    Format.AVIF: 31_000_000,
+    Format.AVIF: 20_000_000,
     Format.GIF: 50_000_000,
 }
-"""The largest picture, or frame, that a function of 1,769 MB encodes: docs/decisions.md has the peaks at each bound."""
+"""The largest picture, or frame, that the child of a function of 1,769 MB encodes; docs/decisions.md has the peaks."""
 
 KEEPS_FRAMES = frozenset({Format.AVIF})
 """The formats whose encoders hold all frames of what moves, so that they count together."""
