@@ -21,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy state unlock redrive reprocess test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,9 +29,13 @@ help: ## this list
 	@echo "  PYTHON=python3.12     the interpreter, and so the Lambda runtime (now: $(PYTHON))"
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
 	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
-	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
+	@echo "  STAGE=name            deploy, destroy, state, unlock: which stage on AWS (default: dev)"
 	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
+	@echo "  SOURCE_BUCKET=name    deploy: a bucket that exists, for originals (default: one of the stage's own)"
+	@echo "  DEST_BUCKET=name      deploy: likewise, for variants"
+	@echo "  CANARY=yes, no        deploy: upload a picture and wait for it (default: the first time only)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
+	@echo "  YES=yes               destroy: do not ask"
 	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
 	@echo "                        mutants: how many more, at random (default: all)"
 	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos: their own options"
@@ -83,10 +87,18 @@ chaos: test-tools ## kill workers under load, and check that nothing is lost, do
 	@$(CLOUD) chaos -- $(if $(N),--uploads $(N)) $(ARGS)
 
 deploy: deploy-tools ## create or update a stage on AWS
-	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE))
+	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE)) \
+		$(if $(SOURCE_BUCKET),--source-bucket $(SOURCE_BUCKET)) $(if $(DEST_BUCKET),--dest-bucket $(DEST_BUCKET)) \
+		$(if $(CANARY),$(if $(filter no,$(CANARY)),--no-canary,--canary))
 
 destroy: deploy-tools ## delete a stage on AWS
-	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(EMPTY_BUCKETS),--empty-buckets)
+	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(filter yes,$(EMPTY_BUCKETS)),--empty-buckets) $(if $(filter yes,$(YES)),--yes)
+
+state: deploy-tools ## write down for `chalice deploy` what there is of a stage on AWS
+	$(BIN)/python -m infra.deploy state --stage $(STAGE)
+
+unlock: deploy-tools ## let a stage be deployed again that a deployment which died still has
+	$(BIN)/python -m infra.deploy unlock --stage $(STAGE)
 
 redrive: deploy-tools ## hand back to the functions what Lambda gave up on
 	@$(CLOUD) redrive --stage $(RUNNING)

@@ -81,7 +81,7 @@ def triggers(environ: Mapping[str, str] = os.environ) -> Triggers:
         raise SettingsError(f"DEST_BUCKET: expected another bucket than SOURCE_BUCKET, as pipeline {name} restores")
     return Triggers(
         source_bucket=environ.get("SOURCE_BUCKET", "unset"),
-        uploads_under=_filterable(pipeline.source.prefix) if pipeline else None,
+        uploads_under=filterable(pipeline.source.prefix) if pipeline else None,
         completions_topic=environ.get("COMPLETIONS_TOPIC_ARN", "unset"),
         guarded_bucket=environ.get("DEST_BUCKET", "unset") if guarded else None,
     )
@@ -189,14 +189,14 @@ def _subscriptions(environ: Mapping[str, str], problems: list[str]) -> tuple[Sub
     return tuple(found.values())
 
 
-def _filterable(prefix: str) -> str | None:
+def filterable(prefix: str) -> str | None:
     """Return as much of a prefix as S3 takes into a notification's filter as it stands; None where that is nothing.
 
     Other characters would have to be encoded there (S3 User Guide, "Configuring event notifications using object key
     name filtering"). A shorter prefix only lets more events through, and the function knows its originals by their
     whole key.
 
-    >>> _filterable("albums/J\u00fcrgen/")
+    >>> filterable("albums/J\u00fcrgen/")
     'albums/J'
     """
     safe = re.match(r"[A-Za-z0-9/!_.'()-]*", prefix)

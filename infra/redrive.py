@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.events import REDRIVEN
+from infra import inventory
 from infra import stage as stages
 from infra.progress import Progress
 
@@ -29,7 +30,7 @@ PROMPT = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard",
 
 
 class UnknownMessage(Exception):
-    """A message is no record of a failed event."""
+    """A message is no record of a failed event of the stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,12 @@ def main() -> None:
 def redrive(session: Any, stage: str, report: Report) -> None:
     """Empty the queue of what failed; a message is deleted only after Lambda has taken its event.
 
-    `report` is kept up to date, so that it holds when the run breaks off, too. What stays behind shows again in the
-    queue at the end: sooner, this run would only meet it again.
+    Only functions of the stage are invoked, whatever a message says: it may be forged. `report` is kept up to date, so
+    that it holds when the run breaks off, too. What stays behind shows again in the queue at the end: sooner, this run
+    would only meet it again.
     """
     sqs, functions = session.client("sqs"), session.client("lambda", config=PROMPT)
+    own = {arn.rpartition(":")[2] for arn in inventory.functions(functions, stage)[0].values()}
     queue = sqs.get_queue_url(QueueName=stages.failed_queue(stage))["QueueUrl"]
     begun = 1000 * time.time()
     redriven: set[str] = set()
@@ -97,7 +100,7 @@ def redrive(session: Any, stage: str, report: Report) -> None:
                 if known:
                     continue  # the run takes so long that it shows again
                 try:
-                    failed = parsed(message["Body"])
+                    failed = _believed(parsed(message["Body"]), own)
                     if failed.delivery in redriven and int(message["Attributes"]["SentTimestamp"]) >= begun:
                         report.back += 1
                         continue
@@ -133,6 +136,13 @@ def parsed(body: str) -> Failed:
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise UnknownMessage("it is no record of a failed event, and stays in the queue") from error
+
+
+def _believed(failed: Failed, own: Collection[str]) -> Failed:
+    """Return what failed; raises UnknownMessage if its function is none of ours."""
+    if failed.function not in own:
+        raise UnknownMessage(f"{failed.function} is no function of this stage, and the message stays in the queue")
+    return failed
 
 
 def told(report: Report) -> str:

@@ -27,30 +27,34 @@ class Estate:
     stage: str
     region: str
     account: str
+    partition: str
     variables: Mapping[str, str]
     pipeline: Pipeline
     former: Sequence[str] = ()
 
     def arn(self, service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def function(self, handler: str) -> str:
         """Name a function as Chalice does."""
         return f"{APP}-{self.stage}" if handler == "api_handler" else f"{APP}-{self.stage}-{handler}"
 
+    def bucket(self, name: str) -> str:
+        return f"arn:{self.partition}:s3:::{name}"
+
     @property
     def source(self) -> str:
-        return _bucket(self.variables["SOURCE_BUCKET"])
+        return self.bucket(self.variables["SOURCE_BUCKET"])
 
     @property
     def dest(self) -> str:
-        return _bucket(self.variables["DEST_BUCKET"])
+        return self.bucket(self.variables["DEST_BUCKET"])
 
     @property
     def allowed(self) -> list[str]:
         """The buckets of ALLOWED_BUCKETS, which requests name as either: they may be read and written."""
         names = self.variables.get("ALLOWED_BUCKETS", "").split(",")
-        return [_bucket(name.strip()) for name in names if name.strip()]
+        return [self.bucket(name.strip()) for name in names if name.strip()]
 
 
 def folder(stage: str) -> str:
@@ -96,7 +100,7 @@ def former_folders(present: Mapping[str, Json], source_bucket: str) -> list[str]
         if "s3:DeleteObject" in statement["Action"]
     ]
     folders = {resource for statement in removing for resource in statement["Resource"]}
-    return sorted(found for found in folders if found.startswith(f"{_bucket(source_bucket)}/"))
+    return sorted(found for found in folders if f":s3:::{source_bucket}/" in found)
 
 
 def _own(kind: str, estate: Estate) -> list[Json]:
@@ -181,10 +185,6 @@ def _folders(source: str, pipeline: Pipeline) -> list[str]:
     """List where the pipeline writes in the source bucket."""
     own = [spec for spec in pipeline.variants if spec.bucket == "source"]
     return sorted({f"{source}/" + spec.key.replace("{variant}", spec.name).partition("{")[0] + "*" for spec in own})
-
-
-def _bucket(name: str) -> str:
-    return f"arn:aws:s3:::{name}"
 
 
 def _allow(sid: str, actions: list[str], resources: list[str]) -> Json:

@@ -11,6 +11,8 @@ from chalicelib.subscriptions import Subscription
 
 APP = "halftone"
 DEFAULTS = {"PIPELINE": "default"}
+NAME = "[a-z][a-z0-9-]{0,19}"
+"""A stage's name, as the template wants it."""
 
 Json = dict[str, Any]
 
@@ -53,11 +55,6 @@ def subscriptions_stack(stage: str) -> str:
 def failed_queue(stage: str) -> str:
     """Name the queue that takes what Lambda gives up on."""
     return f"{APP}-{stage}-failed"
-
-
-def occasional_functions(stage: str) -> list[str]:
-    """Name the functions that a stage may have had with another pipeline, and have left logs."""
-    return [f"{APP}-{stage}-on_destination"]
 
 
 def subscriptions(topic_arn: str, named: Iterable[Subscription]) -> Json:

@@ -45,7 +45,7 @@ def up(options: argparse.Namespace) -> None:
         clouds.stop(home)
         with _step("local cloud"):
             cloud = clouds.start(home, options.port or clouds.DEFAULT_PORT)
-    with _step("deployment"), _all_or_nothing(home):
+    with _step("deployment"):
         if not project.deploy(home, cloud, options.pipeline):
             print("  the app is deployed as it is")
     with _step("sample photo"):
@@ -163,17 +163,6 @@ def _on_a_cloud_of_its_own(module: str, arguments: list[str]) -> None:
         _in_app(home, module, *arguments)
     finally:
         clouds.stop(home)
-
-
-@contextmanager
-def _all_or_nothing(home: Home) -> Iterator[None]:
-    """Stop the cloud when its first deployment breaks off: Chalice remembers none of it, and would do things twice."""
-    try:
-        yield
-    except BaseException:
-        if not project.is_deployed(home):
-            clouds.stop(home)
-        raise
 
 
 @contextmanager

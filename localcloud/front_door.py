@@ -5,6 +5,7 @@
 `GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
+`PUT /_halftone/allowance` a JSON list of how many calls more all others may make before each is denied; empty: any
 """
 
 import json
@@ -23,6 +24,8 @@ Answer = tuple[int, dict[str, str], bytes]
 
 DOOR = "/_halftone/"
 REFUSAL: Answer = (503, {}, b"")
+DENIAL: Answer = (403, {}, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+"""What nobody tries again; clients of XML services want a body."""
 NOTICES = 100  # that are kept
 
 
@@ -33,19 +36,21 @@ def open_up() -> None:
     refused: Counter[str] = Counter()
     notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
+    allowance: list[int] = []
+    knobs: dict[str, list[Any]] = {"faults": faults, "allowance": allowance}
 
     async def dispatch_service_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
     ) -> Answer:
         if path.startswith(DOOR):
             if method == "PUT":
-                faults[:] = json.loads(body)
+                knobs[path.removeprefix(DOOR)][:] = json.loads(body)
             told = {
                 "calls": calls,
                 "refusals": refused.total(),
                 "notices": list(notices),
                 "events": under_way(),
-                "faults": faults,
+                **knobs,
             }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
         if extract_access_key_id(headers, query) != ACCESS_KEY:
@@ -56,6 +61,10 @@ def open_up() -> None:
                 return REFUSAL
             if operation == "sns:Publish":
                 notices.append(dict(parse_qsl(body.decode())))
+        elif allowance:
+            if not allowance[0]:
+                return DENIAL
+            allowance[0] -= 1
         answer: Answer = await dispatch(method, path, headers, body, query, request_id)
         return answer
 

@@ -14,10 +14,7 @@ from localcloud import venvs
 from localcloud.home import ROOT, STAGE, Home, LocalCloudError
 
 STAGED = ("app.py", "requirements.txt", "chalicelib", "vendor", ".chalice/config.json")
-DEPLOYMENT = tuple(
-    ROOT / "infra" / name
-    for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "roles.py", "deploy.py")
-)
+DEPLOYMENT = tuple(path for path in (ROOT / "infra").iterdir() if path.is_file())
 
 
 def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
@@ -27,9 +24,12 @@ def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
     if home.deployed.exists() and home.deployed.read_text() == fingerprint:
         return False
     chosen = ["--pipeline", pipeline] if pipeline else []
-    command = [str(venvs.python(venvs.APP)), "-m", "infra.deploy", "deploy", "--stage", STAGE, "--project"]
+    command = [str(venvs.python(venvs.APP)), "-m", "infra.deploy", "deploy", "--stage", STAGE, "--no-canary"]
     done = subprocess.run(
-        [*command, str(home.app), *chosen], cwd=ROOT, env=clouds.client_environment(home, cloud), check=False
+        [*command, "--project", str(home.app), *chosen],
+        cwd=ROOT,
+        env=clouds.client_environment(home, cloud),
+        check=False,
     )
     if done.returncode != 0:
         raise LocalCloudError(f"the deployment failed, see above; what the cloud says is in {home.log}")
@@ -38,10 +38,6 @@ def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
     )
     home.deployed.write_text(fingerprint)
     return True
-
-
-def is_deployed(home: Home) -> bool:
-    return _deployed(home).exists()
 
 
 def variables(home: Home) -> dict[str, str]:

@@ -44,6 +44,12 @@ class Client:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=clouds.REGION)
         return session.client(service, endpoint_url=self.cloud.url)
 
+    def turn(self, knob: str, values: list[Any]) -> None:
+        """Set one of the front door's knobs (`localcloud/front_door.py`)."""
+        url = f"{self.cloud.url}/_halftone/{knob}"
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(values).encode(), method="PUT")):
+            pass
+
 
 def fresh_home(name: str) -> Iterator[Home]:
     """Lend a folder for one cloud of this session, and leave neither behind, nor those of sessions that were killed."""
@@ -140,9 +146,7 @@ class Deployed:
 
     def refuse(self, *operations: str) -> None:
         """Have the cloud refuse the functions these operations from now on, and no others."""
-        url = f"{self.client.cloud.url}/_halftone/faults"
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(operations).encode(), method="PUT")):
-            pass
+        self.client.turn("faults", list(operations))
 
     def request(self, path: str, body: Any = None) -> tuple[int, str, Any]:
         """Call the API: GET, or POST where there is a body; return status, content type and JSON."""

@@ -1,13 +1,16 @@
 """The handler that is there only when the pipeline restores."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 from chalice.test import Client
 
 from chalicelib import wiring
+from chalicelib.pipelines import loading
 from chalicelib.pipelines.loading import PipelineError
+from infra import notifications
 from tests.test_events import record
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +46,12 @@ def test_the_destination_bucket_is_listened_to_only_when_the_pipeline_restores(s
         "on_upload": ("originals", "in/", uploads),
         "on_destination": ("variants", None, ["s3:ObjectCreated:*"]),
     }
+    wanted = notifications.wanted(loading.load(os.environ["PIPELINE"]), "originals", "variants")
+    assert {
+        name: (bucket, prefix or "", tuple(events)) for name, (bucket, prefix, events) in sources(restoring).items()
+    } == {one.target: (bucket, one.prefix, one.events) for bucket, filters in wanted.items() for one in filters}, (
+        "a deployment checks what the app asks for"
+    )
     assert sources(imported(monkeypatch, "default")) == {"on_upload": ("originals", None, uploads)}
 
 

@@ -1,6 +1,7 @@
 """AWS gives all attempts at an asynchronous event one request id, and names it in the record that goes to the
 on-failure destination (Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations"); ministack makes
-up an id for each attempt, and leaves id, time and the real number of attempts out of the record.
+up an id for each attempt, and leaves id, time and the real number of attempts out of the record. Lambda sends it as the
+function's role; ministack as nobody, which the queue's policy may refuse.
 """
 
 import json
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakSet
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import new_uuid
 from ministack.services import lambda_svc, sqs
 
@@ -64,7 +66,12 @@ def apply() -> None:
             route(target, function_name, event, result)
             return
         record = json.dumps(_record(delivery, lambda_svc._func_arn(function_name), event, result))
-        sqs._act_send_message({"MessageBody": record}, queue["url"])
+        role = lambda_svc._functions[function_name]["config"]["Role"]
+        caller = iam_evaluator._request_caller_arn.set(role)
+        try:
+            sqs._act_send_message({"MessageBody": record}, queue["url"])
+        finally:
+            iam_evaluator._request_caller_arn.reset(caller)
 
     lambda_svc.invoke_async_with_retry = invoke_async_with_retry
     lambda_svc._execute_function_dispatch = execute_function_dispatch

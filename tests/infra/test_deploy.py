@@ -1,39 +1,48 @@
 """A stage comes and goes, on the session's cloud."""
 
 import json
+import os
+import secrets
 import shutil
 import subprocess
-import sys
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import deploy, roles
+from infra import roles
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
 from tests.cloud import Client, Deployed, eventually
-from tests.conftest import picture
 
 pytestmark = pytest.mark.e2e
 
 
+Clone = Callable[[], Path]
+
+
 @pytest.fixture
-def project(deployed: Deployed, home: Home, tmp_path: Path) -> Path:
-    """Copy the deployed project with the layer that is built already, but nothing of its stage."""
+def clone(deployed: Deployed, home: Home, tmp_path: Path) -> Clone:
+    """Copy the deployed project afresh with the layer that is built already, but nothing of a stage."""
     assert deployed.api
-    copy = tmp_path / "project"
-    shutil.copytree(home.app, copy, ignore=shutil.ignore_patterns("deployed"))
-    return copy
+
+    def fresh() -> Path:
+        copy = tmp_path / secrets.token_hex(4)
+        shutil.copytree(home.app, copy, ignore=shutil.ignore_patterns("deployed"))
+        return copy
+
+    return fresh
 
 
-def run(home: Home, client: Client, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(home: Home, client: Client, project: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    python = str(venvs.python(venvs.APP))
+    where = ["--stage", "gone", "--project", str(project)]
     return subprocess.run(
-        [str(venvs.python(venvs.APP)), "-m", "infra.deploy", *arguments, "--stage", "gone", "--project", str(project)],
+        [python, "-m", "infra.deploy", command, *where, *arguments],
         cwd=ROOT,
         env=clouds.client_environment(home, client.cloud),
         stdout=subprocess.PIPE,
@@ -64,11 +73,17 @@ def leftovers(client: Client) -> list[str]:
     found += [alarm["AlarmName"] for alarm in client.of("cloudwatch").describe_alarms()["MetricAlarms"]]
     found += [rule["Name"] for rule in client.of("events").list_rules()["Rules"]]
     found += [board["DashboardName"] for board in client.of("cloudwatch").list_dashboards()["DashboardEntries"]]
-    return [name for name in found if "halftone-gone" in name]
+    found += [parameter["Name"] for parameter in client.of("ssm").describe_parameters()["Parameters"]]
+    return [name for name in found if "halftone-gone" in name or "/halftone/gone" in name]
+
+
+def apis(client: Client) -> set[str]:
+    return {api["id"] for api in client.of("apigateway").get_rest_apis()["items"]}
 
 
 EVERY_STAGE, THIS_STAGE = (), ("stages", "gone")
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:theirs"
+OWN = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completion"
 
 
 def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
@@ -122,8 +137,7 @@ def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic
     """See who was subscribed, name others, deploy again, and see who is subscribed then."""
     client.of("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="hand@example.com")
     before = subscribers(client, topic)
-    own = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completion"
-    assert set(before) == {own, "hand@example.com", "ops@example.com", "+4915112345678", QUEUE}
+    assert set(before) == {OWN, "hand@example.com", "ops@example.com", "+4915112345678", QUEUE}
     assert json.loads(before["ops@example.com"]["FilterPolicy"]) == {
         "event": ["image.ready", "image.failed", "image.deleted"]
     }
@@ -141,54 +155,209 @@ def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic
     notify(project, THIS_STAGE, "ops@example.com failures", QUEUE, "new@example.com")
     done = run(home, client, project, "deploy")
     assert done.returncode == 0, done.stdout
+    assert "canary" not in done.stdout, "it is the second deployment"
     after = subscribers(client, topic)
-    assert set(after) == {own, "hand@example.com", "ops@example.com", "new@example.com", QUEUE}
+    assert set(after) == {OWN, "hand@example.com", "ops@example.com", "new@example.com", QUEUE}
     kept = ("hand@example.com", "ops@example.com", QUEUE)
     assert [after[address]["arn"] for address in kept] == [before[address]["arn"] for address in kept]
     assert json.loads(after["ops@example.com"]["FilterPolicy"]) == {"event": ["image.failed"]}
     assert after[QUEUE]["FilterPolicy"] == ""
 
 
-def test_a_stage_comes_and_goes(home: Home, client: Client, project: Path) -> None:
-    notify(project, EVERY_STAGE, "ops@example.com", "+4915112345678", f"{QUEUE} failures")
-    done = run(home, client, project, "deploy", "--pipeline", "default")
-    assert done.returncode == 0, done.stdout
-    assert "stack halftone-gone: CREATE_COMPLETE" in done.stdout
-    config = json.loads((project / ".chalice" / "config.json").read_text())
-    variables = config["stages"]["gone"]["environment_variables"]
-    assert variables["SOURCE_BUCKET"] == "halftone-gone-source-000000000000"
-    assert "local" in config["stages"]
-    apis = len(client.of("apigateway").get_rest_apis()["items"])
-    functions = [name for name in leftovers(client) if name.startswith(("halftone-gone-on_", "halftone-gone-resize_"))]
-    functions.append("halftone-gone-sweep")
-    assert {"halftone-gone-on_upload", "halftone-gone-resize_later"} <= set(functions)
-    assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
-    assert_the_sweep_is_scheduled(client)
-    for function in functions:
-        kept = client.of("lambda").get_function_event_invoke_config(FunctionName=function)
+PHOTOS, SMALL = "photos-since-2009", "small-photos"
+THEIRS: dict[str, Any] = {
+    "EventBridgeConfiguration": {},
+    "QueueConfigurations": [
+        {
+            "Id": "theirs",
+            "QueueArn": QUEUE,
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}},
+        }
+    ],
+}
+
+
+@pytest.fixture
+def photos(client: Client) -> Iterator[str]:
+    """Have a bucket that is there already, with objects in it and a notification for somebody else."""
+    s3, sqs = client.of("s3"), client.of("sqs")
+    url = sqs.create_queue(QueueName=QUEUE.rpartition(":")[2])["QueueUrl"]
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": QUEUE}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    for bucket in (PHOTOS, SMALL):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="invoices/1.jpg", Body=b"theirs")
+    s3.put_bucket_notification_configuration(Bucket=PHOTOS, NotificationConfiguration=THEIRS)
+    yield PHOTOS
+    for bucket in (PHOTOS, SMALL):
+        for found in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=found["Key"])
+        s3.delete_bucket(Bucket=bucket)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def notifications(client: Client) -> dict[str, Any]:
+    found = client.of("s3").get_bucket_notification_configuration(Bucket=PHOTOS)
+    return {name: value for name, value in found.items() if name != "ResponseMetadata"}
+
+
+def uploads_only(project: Path) -> str:
+    """Write a pipeline that leaves alone what is not under `new/`."""
+    pipeline = project / "chalicelib" / "mine" / "new.toml"
+    pipeline.parent.mkdir()
+    pipeline.write_text('[source]\nprefix = "new/"\n[variants.small]\nwidth = 10\n')
+    return str(pipeline.relative_to(project))
+
+
+def assert_every_function_keeps_what_fails(client: Client) -> None:
+    for name in functions(client):
+        kept = client.of("lambda").get_function_event_invoke_config(FunctionName=name)
         assert kept["MaximumRetryAttempts"] == 2
         assert kept["DestinationConfig"]["OnFailure"]["Destination"].endswith(":halftone-gone-failed")
 
+
+def functions(client: Client) -> set[str]:
+    listed = client.of("lambda").list_functions()["Functions"]
+    return {found["FunctionName"] for found in listed if found["FunctionName"].startswith("halftone-gone")}
+
+
+def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
+    home: Home, client: Client, clone: Clone, photos: str
+) -> None:
+    """Each command runs in a fresh copy of the project, which has no file about what was deployed before."""
+    project, others = clone(), apis(client)
+    notify(project, EVERY_STAGE, "ops@example.com", "+4915112345678", f"{QUEUE} failures")
+    refused = run(home, client, project, "deploy", "--source-bucket", photos)
+    assert refused.returncode != 0
+    assert f"bucket {photos} notifies {QUEUE} (s3:ObjectCreated:* of invoices/*) already" in refused.stdout
+    assert leftovers(client) == [], "refused before anything is made"
+
+    pipeline = ("--pipeline", uploads_only(project))
+    existing = ("--source-bucket", photos, "--dest-bucket", SMALL)
+    done = run(home, client, project, "deploy", *existing, *pipeline)
+    assert done.returncode == 0, done.stdout
+    assert "stack halftone-gone: CREATE_COMPLETE" in done.stdout
+    assert f"note: bucket {photos} keeps no versions" in done.stdout
+    assert "canary: processed after" in done.stdout
+    listed = client.of("s3").list_objects_v2(Bucket=photos)["Contents"]
+    assert [found["Key"] for found in listed] == ["invoices/1.jpg"], "the canary is gone"
+    assert client.of("dynamodb").scan(TableName="halftone-gone-images")["Count"] == 0, "with its record"
+    variables = stage_variables(project)
+    assert variables["SOURCE_BUCKET"] == photos
+    assert variables["DEST_BUCKET"] == SMALL
+    assert notifications(client)["QueueConfigurations"] == THEIRS["QueueConfigurations"]
+    assert "EventBridgeConfiguration" in notifications(client)
+    (api,) = apis(client) - others
+    assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
+    assert_the_sweep_is_scheduled(client)
+    assert_every_function_keeps_what_fails(client)
     assert_each_role_has_its_policy(client, project)
-    assert_subscriptions_follow(home, client, project, variables["COMPLETIONS_TOPIC_ARN"])
-    client.of("s3").put_object(Bucket=variables["SOURCE_BUCKET"], Key="kept.txt", Body=picture(10, 10))
+    before = leftovers(client)
+    queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.of("sqs").send_message(QueueUrl=queue, MessageBody="forged")
+
+    again = clone()
+    configure_like(project, again)
+    assert_subscriptions_follow(home, client, again, variables["COMPLETIONS_TOPIC_ARN"])
+    assert apis(client) - others == {api}, "the API keeps its URL, and there is no other"
+    assert stage_variables(again)["SOURCE_BUCKET"] == photos, "without being told again"
+    once = [name for name in leftovers(client) if "completions:" not in name]  # subscriptions have changed
+    assert sorted(once) == sorted(name for name in before if "completions:" not in name)
+
+    assert_destroy_leaves_only_what_is_theirs(home, client, clone, variables)
+    assert apis(client) == others
+
+
+def assert_destroy_leaves_only_what_is_theirs(
+    home: Home, client: Client, clone: Clone, variables: dict[str, str]
+) -> None:
     client.of("lambda").invoke(FunctionName="halftone-gone", Payload=b"{}")  # so that there is a log
     eventually(lambda: not events_under_way(client))  # a call in flight would write its log after all are deleted
     client.of("logs").create_log_group(logGroupName="/aws/lambda/halftone-gone-on_destination")  # of another pipeline
+    client.of("logs").create_log_group(logGroupName="/aws/lambda/halftone-gone-by-others")
 
-    refused = run(home, client, project, "destroy")
-    assert refused.returncode != 0
-    assert "halftone-gone-source-000000000000" in refused.stdout
-    assert "EMPTY_BUCKETS=yes" in refused.stdout
-    assert len(leftovers(client)) > 10
+    done = run(home, client, clone(), "destroy", "--yes")
+    assert done.returncode == 0, done.stdout
+    assert f"deleted its notifications of bucket {variables['SOURCE_BUCKET']}" in done.stdout
+    assert leftovers(client) == ["/aws/lambda/halftone-gone-by-others"]  # no handler is called so
+    client.of("logs").delete_log_group(logGroupName="/aws/lambda/halftone-gone-by-others")
+    assert notifications(client) == THEIRS
+    for bucket in (PHOTOS, SMALL):
+        assert client.of("s3").get_object(Bucket=bucket, Key="invoices/1.jpg")["Body"].read() == b"theirs"
 
-    done = run(home, client, project, "destroy", "--empty-buckets")
+    again = run(home, client, clone(), "destroy", "--yes")
+    assert again.returncode == 0, "nothing to destroy is no error"
+    assert "there is nothing of stage gone" in again.stdout
+
+
+STEP = int(os.environ.get("HALFTONE_BREAK_EVERY", "90"))
+"""How many calls more each attempt of the next test may make than the one before."""
+
+
+def test_a_deployment_that_breaks_off_is_carried_on_and_can_be_destroyed(
+    home: Home, client: Client, clone: Clone
+) -> None:
+    """It is cut off after ever more calls, until one comes through; each attempt is somebody else's, elsewhere."""
+    others, allowed, broken = apis(client), 3, 0
+    project = clone()
+    while (done := cut_off(home, client, project, allowed)).returncode != 0:
+        assert done.stdout.splitlines()[-1].startswith("deploy of stage gone: "), done.stdout
+        unlocked = run(home, client, project, "unlock")
+        assert unlocked.returncode == 0
+        allowed, broken, last = allowed + STEP, broken + 1, project
+        project = clone()
+        configure_like(last, project)
+    assert broken > 1
+    assert len(apis(client) - others) == 1
+    assert len(functions(client)) == len(roles.policy_files("gone")) - 1, "another pipeline has on_destination"
+    assert_every_function_keeps_what_fails(client)
+    assert_each_role_has_its_policy(client, project)
+    assert list(subscribers(client, stage_variables(project)["COMPLETIONS_TOPIC_ARN"])) == [OWN]
+
+    assert_pictures_are_kept_unless_asked_for(home, client, clone, stage_variables(project)["SOURCE_BUCKET"])
+    cut_off(home, client, clone(), allowed // 2, "destroy", "--yes", "--empty-buckets")
+    run(home, client, clone(), "unlock")
+    done = run(home, client, clone(), "destroy", "--yes", "--empty-buckets")
     assert done.returncode == 0, done.stdout
     assert leftovers(client) == []
-    assert len(client.of("apigateway").get_rest_apis()["items"]) == apis - 1
+    assert apis(client) == others
 
-    again = run(home, client, project, "destroy")
-    assert again.returncode == 0, "nothing to destroy is no error"
+
+def assert_pictures_are_kept_unless_asked_for(home: Home, client: Client, clone: Clone, bucket: str) -> None:
+    assert bucket == "halftone-gone-source-000000000000-us-east-1"
+    client.of("s3").put_object(Bucket=bucket, Key="kept.txt", Body=b"a picture")
+    refused = run(home, client, clone(), "destroy", "--yes")
+    assert refused.returncode != 0
+    assert f"there are pictures in {bucket}, and nothing was deleted" in refused.stdout
+    assert "EMPTY_BUCKETS=yes" in refused.stdout
+    refused = run(home, client, clone(), "destroy", "--empty-buckets")
+    assert "nobody is there to be asked; to delete without a question: YES=yes" in refused.stdout
+    assert len(leftovers(client)) > 10
+
+
+def cut_off(
+    home: Home, client: Client, project: Path, allowed: int, command: str = "deploy", *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command whose calls are denied after this many."""
+    client.turn("allowance", [allowed])
+    try:
+        return run(home, client, project, command, *(arguments or ("--no-canary",)))
+    finally:
+        client.turn("allowance", [])
+
+
+def stage_variables(project: Path) -> dict[str, str]:
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    return config["stages"]["gone"]["environment_variables"]
+
+
+def configure_like(project: Path, copy: Path) -> None:
+    """Give a copy what one commits."""
+    for name in (".chalice", "chalicelib"):
+        shutil.copytree(project / name, copy / name, ignore=shutil.ignore_patterns("deployed"), dirs_exist_ok=True)
 
 
 def test_only_unfinished_images_are_in_the_index_of_the_table(deployed: Deployed) -> None:
@@ -211,80 +380,3 @@ def test_only_unfinished_images_are_in_the_index_of_the_table(deployed: Deployed
             deployed.table.delete_item(Key={"image_id": image_id})
     assert found == [{"image_id": "f-early", "bucket": "b", "key": "f-early.jpg", "unfinished": "f", "due": 10}]
     assert {item["image_id"] for item in everything} == {"f-late", "f-early", "0-other"}
-
-
-def test_a_pipeline_of_ones_own_is_among_what_is_packaged(tmp_path: Path) -> None:
-    assert deploy.packaged(tmp_path, "thumbnails") == "thumbnails"
-    assert deploy.packaged(tmp_path, "chalicelib/mine/a.toml") == str(tmp_path / "chalicelib/mine/a.toml")
-    for elsewhere in ("mine.toml", "vendor/a.toml", "chalicelib/../a.toml", str(tmp_path / "chalicelib/a.toml")):
-        with pytest.raises(deploy.DeployError, match="expected a path under chalicelib/"):
-            deploy.packaged(tmp_path, elsewhere)
-
-
-def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chalice = tmp_path / "bin" / "chalice"
-    chalice.parent.mkdir()
-    chalice.write_text("#!/bin/sh\necho 'Could not install dependencies:'\necho 'Pillow==13.0.0'\n")
-    chalice.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(chalice.with_name("python")))
-    with pytest.raises(deploy.DeployError, match="no wheel"):
-        deploy.chalice(tmp_path, "deploy", "any")
-
-
-class RestingStack:
-    """CloudFormation with a stack that is as the template says."""
-
-    def __init__(self, status: str, refusal: str) -> None:
-        self.status, self.refusal = status, refusal
-
-    def describe_stacks(self, **_) -> dict[str, Any]:
-        return {"Stacks": [{"StackStatus": self.status, "Outputs": [{"OutputKey": "A", "OutputValue": "1"}]}]}
-
-    def update_stack(self, **_) -> None:
-        raise ClientError({"Error": {"Code": "ValidationError", "Message": self.refusal}}, "UpdateStack")
-
-
-@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-def test_a_stack_without_changes_is_fine_also_after_an_update_that_was_rolled_back(status: str) -> None:
-    resting = RestingStack(status, "No updates are to be performed.")
-    assert deploy.apply_stack(resting, "any", "halftone-any", "{}", {}) == {"A": "1"}
-    busy = RestingStack(status, "Stack halftone-any is in UPDATE_IN_PROGRESS state and can not be updated.")
-    with pytest.raises(ClientError, match="can not be updated"):
-        deploy.apply_stack(busy, "any", "halftone-any", "{}", {})
-
-
-def test_policies_of_another_pipeline_are_read_and_then_gone(tmp_path: Path) -> None:
-    folder = tmp_path / "policy-any"
-    assert deploy.read_policies(folder) == {}
-    deploy.write_policies(folder, {"images": {"a": 1}, "restore": {"b": 2}})
-    assert deploy.read_policies(folder) == {"images": {"a": 1}, "restore": {"b": 2}}
-    deploy.write_policies(folder, {"images": {"a": 3}})
-    assert deploy.read_policies(folder) == {"images": {"a": 3}}
-
-
-class SlowIam:
-    """Lambda, as it refuses a destination until a role's new policy has spread."""
-
-    class Refused(Exception): ...
-
-    def __init__(self, refusals: int) -> None:
-        self.refusals = refusals
-        self.configured: list[dict[str, Any]] = []
-        self.exceptions = SimpleNamespace(InvalidParameterValueException=self.Refused)
-
-    def put_function_event_invoke_config(self, **request) -> None:
-        if self.refusals:
-            self.refusals -= 1
-            raise self.Refused
-        self.configured.append(request)
-
-
-def test_a_policy_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "POLL", 0)
-    slow = SlowIam(refusals=2)
-    deploy.keep_what_fails(slow, ["one", "two"], "arn:queue")
-    assert [request["FunctionName"] for request in slow.configured] == ["one", "two"]
-    assert slow.configured[0]["DestinationConfig"] == {"OnFailure": {"Destination": "arn:queue"}}
-    monkeypatch.setattr(deploy, "PROPAGATION", -1)
-    with pytest.raises(SlowIam.Refused):
-        deploy.keep_what_fails(SlowIam(refusals=1), ["one"], "arn:queue")

@@ -55,6 +55,18 @@ class Aws:
     def client(self, _service: str, **_: Any) -> "Aws":
         return self
 
+    def get_paginator(self, operation: str) -> "Aws":
+        assert operation == "list_functions"
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        names = [f"halftone-dev{rest}" for rest in ("", "-on_upload", "-eu", "-eu-on_upload")] + ["payroll-delete-all"]
+        return [{"Functions": [{"FunctionName": name, "FunctionArn": f"arn:aws:lambda::{name}"} for name in names]}]
+
+    def list_tags(self, Resource: str) -> dict[str, Any]:
+        stage = "dev-eu" if "dev-eu" in Resource else "dev"
+        return {"Tags": {"aws-chalice": f"version=1.34.0:stage={stage}:app=halftone"}}
+
     def get_queue_url(self, QueueName: str) -> dict[str, Any]:
         return {"QueueUrl": QueueName}
 
@@ -179,6 +191,18 @@ def test_other_messages_are_left_alone(body: str) -> None:
     aws = Aws(body)
     assert len(run(aws).refused) == 1
     assert len(aws.queue) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["payroll-delete-all", "halftone-dev-eu", "halftone-dev-eu-on_upload", "halftone-dev-x"]
+)
+def test_a_forged_message_invokes_nothing(name: str) -> None:
+    """Not even a function of a stage whose name begins like ours."""
+    arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}:$LATEST"
+    aws = Aws(message(requestContext={"requestId": "id-1", "functionArn": arn, "condition": "RetriesExhausted"}))
+    report = run(aws)
+    assert (aws.invoked, len(aws.queue)) == ([], 1)
+    assert f"{name} is no function of this stage" in told(report)
 
 
 def test_a_record_without_an_error_type_is_told_by_its_condition() -> None:

@@ -37,7 +37,7 @@ def estate(*variants: VariantSpec, former: tuple[str, ...] = (), **variables: st
     pipeline = Pipeline(
         name="mine", source=Source(), variants=variants, restore=Restore(origin="in/", target="in/back/")
     )
-    return roles.Estate(STAGE, REGION, ACCOUNT, stage.environment(OUTPUTS, variables), pipeline, former)
+    return roles.Estate(STAGE, REGION, ACCOUNT, "aws", stage.environment(OUTPUTS, variables), pipeline, former)
 
 
 def statements(handler: str, described: roles.Estate | None = None) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
     config = json.loads((home / "config.json").read_text())
     variables = stage.environment(OUTPUTS, {})
     assert stage.configured({**config, "stages": {}}, STAGE, variables, roles.policy_files(STAGE)) == config
-    local = roles.Estate(STAGE, REGION, ACCOUNT, variables, loading.load("default"))
+    local = roles.Estate(STAGE, REGION, ACCOUNT, "aws", variables, loading.load("default"))
     committed = {path.stem: path.read_text() for path in (home / roles.folder(STAGE)).iterdir()}
     assert committed == {kind: stage.text(policy) for kind, policy in roles.policies(local).items()}
 
@@ -73,7 +73,7 @@ def test_every_function_has_a_policy() -> None:
     assert set(roles.policy_files(STAGE)) == registered | {"api_handler", "on_destination"}
     kinds = {file.removeprefix(f"policy-{STAGE}/").removesuffix(".json") for file in roles.policy_files(STAGE).values()}
     assert set(roles.policies(estate())) == kinds
-    default = roles.Estate(STAGE, REGION, ACCOUNT, stage.environment(OUTPUTS, {}), loading.load("default"))
+    default = roles.Estate(STAGE, REGION, ACCOUNT, "aws", stage.environment(OUTPUTS, {}), loading.load("default"))
     assert set(roles.policies(default)) == kinds - {"restore"}, "a pipeline that restores nothing has no such function"
 
 
@@ -145,7 +145,7 @@ def test_variants_that_another_pipeline_left_in_the_source_bucket_may_be_removed
 
     def then(name: str, before: dict[str, Any]) -> dict[str, Any]:
         former = roles.former_folders(before, source)
-        return roles.policies(roles.Estate(STAGE, REGION, ACCOUNT, variables, loading.load(name), former))
+        return roles.policies(roles.Estate(STAGE, REGION, ACCOUNT, "aws", variables, loading.load(name), former))
 
     def removable(policies: dict[str, Any]) -> set[str]:
         kind = next(kind for kind, handlers in roles.KINDS.items() if handler in handlers)
@@ -177,3 +177,15 @@ def test_a_pipeline_that_writes_beside_the_originals_may_write_to_its_folders_an
     )
     writing = by_sid("on_upload", described)["WriteVariants"]
     assert writing == [f"{DEST}/*", f"{SOURCE}/big/*", f"{SOURCE}/thumbnails/small/*"]
+
+
+def test_no_policy_names_a_partition_of_its_own() -> None:
+    """In China and in GovCloud ARNs begin otherwise."""
+    variables = {
+        name: value.replace("arn:aws:", "arn:aws-cn:") for name, value in stage.environment(OUTPUTS, {}).items()
+    }
+    pipeline = Pipeline(name="mine", source=Source(), variants=(), restore=Restore(origin="in/", target="in/back/"))
+    elsewhere = roles.Estate(STAGE, "cn-north-1", ACCOUNT, "aws-cn", variables, pipeline)
+    found = json.dumps(roles.policies(elsewhere))
+    assert "arn:aws-cn:s3:::" in found
+    assert "arn:aws:" not in found

@@ -6,8 +6,8 @@ from localcloud.home import STAGE
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 OUTPUTS = {
-    "SourceBucket": f"halftone-{STAGE}-source-{ACCOUNT}",
-    "DestBucket": f"halftone-{STAGE}-variants-{ACCOUNT}",
+    "SourceBucket": f"halftone-{STAGE}-source-{ACCOUNT}-{REGION}",
+    "DestBucket": f"halftone-{STAGE}-variants-{ACCOUNT}-{REGION}",
     "ImagesTable": f"halftone-{STAGE}-images",
     "CompletionsTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:halftone-{STAGE}-completions",
     "WorkflowArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:halftone-{STAGE}-workflow",

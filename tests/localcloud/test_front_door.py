@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.cloud import Client, eventually
 from tests.localcloud.test_patches import MakeFunction
@@ -82,3 +83,17 @@ def test_events_are_under_way_until_they_are_done(client: Client, function: Make
     assert door(client, "events") == 2
     eventually(lambda: not door(client, "events"))
     assert len(slow.reports()) == 2
+
+
+def test_callers_are_cut_off_after_their_allowance(client: Client) -> None:
+    s3, ssm, sns = client.of("s3"), client.of("ssm"), client.of("sns")
+    client.turn("allowance", [2])
+    try:
+        s3.list_buckets()
+        ssm.describe_parameters()
+        for denied in (s3.list_buckets, ssm.describe_parameters, sns.list_topics):
+            with pytest.raises(ClientError, match=r"AccessDenied|403"):
+                denied()
+    finally:
+        client.turn("allowance", [])
+    s3.list_buckets()

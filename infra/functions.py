@@ -1,0 +1,53 @@
+"""What Lambda has to be told, or waited for, beside Chalice."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.exceptions import WaiterError
+
+from infra.errors import DeployError
+
+POLL = 1.0  # seconds between two attempts
+RETRIES = 2  # of an asynchronous event, before it goes to the queue of what failed
+PROPAGATION = 60.0  # seconds that a new policy may take until all of AWS knows it, and a function until it is updated
+
+
+def settle(client: Any, functions: Iterable[str]) -> None:
+    """Wait until nothing is being done to the functions: a deployment that broke off may have left them updating."""
+    for function in functions:
+        for waiter in ("function_active_v2", "function_updated_v2"):
+            try:
+                client.get_waiter(waiter).wait(FunctionName=function)
+            except WaiterError as error:
+                raise DeployError(
+                    f"function {function} does not settle; if it stays so: aws lambda delete-function "
+                    f"--function-name {function}, and deploy again ({error})"
+                ) from None
+
+
+def keep_what_fails(client: Any, functions: Iterable[str], queue: str) -> None:
+    """Have Lambda try each event three times, and then put it into the queue.
+
+    Chalice has no setting for it. Lambda refuses a queue that the function's role may not send to, also while the
+    role's policy, which Chalice has just written, is still spreading; and everything while it updates the function.
+    """
+    for function in functions:
+        deadline = time.monotonic() + PROPAGATION
+        while not _keep_what_fails(client, function, queue, insist=time.monotonic() > deadline):
+            time.sleep(POLL)
+
+
+def _keep_what_fails(client: Any, function: str, queue: str, *, insist: bool) -> bool:
+    """Ask once; False where Lambda refuses what it may take later, unless we `insist` to have its error."""
+    try:
+        client.put_function_event_invoke_config(
+            FunctionName=function,
+            MaximumRetryAttempts=RETRIES,
+            DestinationConfig={"OnFailure": {"Destination": queue}},
+        )
+    except (client.exceptions.InvalidParameterValueException, client.exceptions.ResourceConflictException):
+        if insist:
+            raise
+        return False
+    return True

@@ -1,0 +1,65 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import WaiterError
+
+from infra import functions
+from infra.errors import DeployError
+
+
+class SlowLambda:
+    """Lambda, as it refuses a destination until a role's new policy has spread, or while it updates the function."""
+
+    class Forbidden(Exception): ...
+
+    class Updating(Exception): ...
+
+    def __init__(self, *refusals: type[Exception]) -> None:
+        self.refusals = list(refusals)
+        self.configured: list[dict[str, Any]] = []
+        self.exceptions = SimpleNamespace(
+            InvalidParameterValueException=self.Forbidden, ResourceConflictException=self.Updating
+        )
+
+    def put_function_event_invoke_config(self, **request) -> None:
+        if self.refusals:
+            raise self.refusals.pop()
+        self.configured.append(request)
+
+
+@pytest.mark.parametrize("refusal", [SlowLambda.Forbidden, SlowLambda.Updating])
+def test_lambda_may_take_its_time_with_each_function(refusal: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "POLL", 0)
+    slow = SlowLambda(refusal, refusal)
+    functions.keep_what_fails(slow, ["one", "two"], "arn:queue")
+    assert [request["FunctionName"] for request in slow.configured] == ["one", "two"]
+    assert slow.configured[0]["DestinationConfig"] == {"OnFailure": {"Destination": "arn:queue"}}
+    monkeypatch.setattr(functions, "PROPAGATION", -1)
+    with pytest.raises(refusal):
+        functions.keep_what_fails(SlowLambda(refusal), ["one"], "arn:queue")
+
+
+class Waiting:
+    """Lambda's waiters, of which that for `stuck` gives up."""
+
+    def __init__(self, stuck: str) -> None:
+        self.stuck = stuck
+        self.waited: list[tuple[str, str]] = []
+
+    def get_waiter(self, name: str) -> Any:
+        def wait(FunctionName: str) -> None:  # noqa: N803 - as in boto3
+            self.waited.append((name, FunctionName))
+            if FunctionName == self.stuck:
+                raise WaiterError(name, "encountered a terminal failure state", {})
+
+        return SimpleNamespace(wait=wait)
+
+
+def test_functions_settle_before_they_are_touched_and_one_that_does_not_is_named() -> None:
+    waiting = Waiting("three")
+    functions.settle(waiting, ["one", "two"])
+    assert {name for _, name in waiting.waited} == {"one", "two"}
+    assert {waiter for waiter, _ in waiting.waited} == {"function_active_v2", "function_updated_v2"}
+    with pytest.raises(DeployError, match="function three does not settle"):
+        functions.settle(waiting, ["three"])
