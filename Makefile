@@ -20,8 +20,11 @@ CLOUD := $(PYTHON) -m localcloud
 BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
+LOCKED := requirements requirements-deploy requirements-dev bench/requirements tests/mutants/requirements localcloud/requirements
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy destroy lock redrive reprocess test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +90,9 @@ deploy: deploy-tools ## create or update a stage on AWS
 
 destroy: deploy-tools ## delete a stage on AWS
 	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(EMPTY_BUCKETS),--empty-buckets)
+
+lock: test-tools ## write the requirements with hashes, from the .in files (ARGS=--upgrade)
+	for file in $(LOCKED); do (cd $$(dirname $$file) && $(CURDIR)/$(LOCK) $$(basename $$file).in -o $$(basename $$file).txt $(ARGS)) || exit; done
 
 redrive: deploy-tools ## hand back to the functions what Lambda gave up on
 	@$(CLOUD) redrive --stage $(RUNNING)

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import settings
 from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
-from infra import roles
+from infra import artefacts, roles
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +53,14 @@ def main() -> None:
             deploy(options.stage, options.project, options.pipeline)
         else:
             destroy(options.stage, options.project, empty_buckets=options.empty_buckets)
-    except (DeployError, loading.PipelineError, settings.SettingsError, ClientError, BotoCoreError) as error:
+    except (
+        DeployError,
+        artefacts.ArtefactError,
+        loading.PipelineError,
+        settings.SettingsError,
+        ClientError,
+        BotoCoreError,
+    ) as error:
         sys.exit(f"{options.action} of stage {options.stage}: {error}")
 
 
@@ -81,6 +88,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     write_policies(home / roles.folder(stage), roles.policies(estate))
     configured = stages.configured(config, stage, variables, roles.policy_files(stage))
     (home / "config.json").write_text(stages.text(configured))
+    artefacts.build(project)
     chalice(project, "deploy", stage)
     queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
     keep_what_fails(session.client("lambda"), _functions(project, stage), queue)

@@ -16,7 +16,16 @@ from localcloud.home import ROOT, STAGE, Home, LocalCloudError
 STAGED = ("app.py", "requirements.txt", "chalicelib", "vendor", ".chalice/config.json")
 DEPLOYMENT = tuple(
     ROOT / "infra" / name
-    for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "roles.py", "deploy.py")
+    for name in (
+        "halftone.yaml",
+        "workflow.asl.json",
+        "chain.asl.json",
+        "stage.py",
+        "roles.py",
+        "deploy.py",
+        "artefacts.py",
+        "models.py",
+    )
 )
 
 
