@@ -37,7 +37,7 @@ help: ## this list
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
 	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
 	@echo "                        mutants: how many more, at random (default: all)"
-	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos: their own options"
+	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos, coldstart, cost: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
 	@$(CLOUD) up $(if $(PORT),--port $(PORT)) $(if $(PIPELINE),--pipeline $(PIPELINE))
@@ -84,6 +84,12 @@ load: test-tools ## upload a burst to a local AWS of its own, and measure
 
 chaos: test-tools ## kill workers under load, and check that nothing is lost, doubled or stale
 	@$(CLOUD) chaos -- $(if $(N),--uploads $(N)) $(ARGS)
+
+coldstart: test-tools ## measure each function's import and first call, beside the least there can be
+	@$(CLOUD) coldstart -- $(ARGS)
+
+cost: test-tools ## estimate what a pipeline costs on AWS, from what it takes here (IMAGES=1000000)
+	@$(CLOUD) cost $(if $(PIPELINE),--pipeline $(PIPELINE)) -- $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
 
 deploy: deploy-tools ## create or update a stage on AWS
 	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE))

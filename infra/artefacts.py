@@ -40,6 +40,15 @@ def build(project: Path) -> tuple[Path, Path]:
     return _app(app, project), _layer(layer, dependencies, project)
 
 
+def plain(project: Path) -> tuple[Path, Path]:
+    """Build both zips as `chalice deploy` alone does, and return their paths."""
+    files = OSUtils()
+    dependencies = packager.DependencyBuilder(files)
+    kinds = (packager.AppOnlyDeploymentPackager, packager.LayerDeploymentPackager)
+    app, layer = (kind(files, dependencies, UI()).create_deployment_package(str(project), RUNTIME) for kind in kinds)
+    return Path(app), Path(layer)
+
+
 def _app(chalice: packager.AppOnlyDeploymentPackager, project: Path) -> Path:
     target = Path(chalice.deployment_package_filename(str(project), RUNTIME))
     if not _is_ours(target):

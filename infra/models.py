@@ -13,10 +13,11 @@ SERVICES: tuple[str, ...] = get_args(clients.Service.__value__)
 """The type checker sees to it that all that are used are listed there."""
 
 UNUSED = "examples-1.json"
+TEXTS = {"documentation", "documentationUrl"}
 
 
 def cut(data: Path) -> None:
-    """Keep of botocore's `data` folder the newest descriptions of our services, uncompressed and without documentation.
+    """Keep of botocore's `data` folder the newest descriptions of our services, uncompressed and without texts.
 
     botocore looks into the folder of each service there is before it makes a client, and `endpoints.json` names the
     endpoints of all. What the files say of our services stays as it is.
@@ -48,13 +49,11 @@ def endpoints_of(prefixes: Collection[str], document: dict[str, Any]) -> dict[st
 
 
 def undocumented(value: Any) -> Any:
-    """Return a description without its texts; a member of a structure may have the name, and is not a text."""
+    """Return a description with empty texts; a member of a structure may be called documentation, and is not a text."""
     match value:
         case dict():
             return {
-                name: undocumented(one)
-                for name, one in value.items()
-                if not (name in {"documentation", "documentationUrl"} and isinstance(one, str))
+                name: "" if name in TEXTS and isinstance(one, str) else undocumented(one) for name, one in value.items()
             }
         case list():
             return [undocumented(one) for one in value]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from localcloud import processes
 from localcloud.stage import ON_UPLOAD, THREADS, Stage, here
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
+WAITS = Path(__file__).with_name("waits.toml")
 WARM_UP = 40  # uploads beforehand, so that every worker has started
 
 
@@ -21,9 +23,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make load ARGS=", description=__doc__)
     parser.add_argument("--uploads", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--photo", type=Path, default=SAMPLE, help="of what (default: the sample photo)")
+    parser.add_argument("--latency", choices=["aws", "none"], default="none", help="what AWS is waited for")
     options = parser.parse_args()
     stage, photo = here(), options.photo.read_bytes()
     suffix = options.photo.suffix
+    stage.wait(tomllib.loads(WAITS.read_text())[options.latency])
     burst(stage, photo, [f"warm-up/{number}{suffix}" for number in range(WARM_UP)])
 
     calls, spent, began = stage.calls(), cpu_seconds(stage), time.time()

@@ -6,12 +6,12 @@ import botocore.loaders
 from infra.models import cut, undocumented
 
 
-def test_a_text_is_left_out_and_a_member_of_that_name_is_not():
+def test_a_text_is_emptied_and_a_member_of_that_name_is_not():
     shape = {
         "documentation": "<p>says much</p>",
         "members": {"documentation": {"shape": "Text"}, "id": {"shape": "Id"}},
     }
-    assert undocumented([shape]) == [{"members": {"documentation": {"shape": "Text"}, "id": {"shape": "Id"}}}]
+    assert undocumented([shape]) == [{**shape, "documentation": ""}]
 
 
 def test_what_is_left_describes_our_services_as_before(tmp_path):
