@@ -1,7 +1,7 @@
 """What images cost on AWS, from what was measured and a table of prices. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 MILLION = 1_000_000
@@ -37,17 +37,22 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the bill, and what would make it smaller."""
+    """One line of the bill, and what would make it smaller.
+
+    `kept`: it is for keeping pictures, and not for making them.
+    """
 
     name: str
     dollars: float
-    lower: str = field(default="", compare=False)
+    lower: str = ""
+    kept: bool = False
 
 
 LOWER = {
     "s3:PutObject": "fewer variants in the pipeline",
     "lambda": "arm64 costs a fifth less a second; smaller originals; fewer or smaller variants",
     "dynamodb:write-unit": "each begun KB of an item is a unit: shorter keys, fewer variants",
+    "storage": "fewer or smaller variants; originals that expire",
     "s3:transition": "no lifecycle rule, where pictures are not kept for long",
     "logs": "LOG_LEVEL=WARNING",
     "sns:Publish": "nothing: it is one message an image",
@@ -58,7 +63,9 @@ LOWER = {
 
 
 def bill(measured: Measured, prices: Mapping[str, Any], images: int, architecture: str = "x86_64") -> list[Item]:
-    """Price `images` images that are like those measured, the dearest item first; what is kept is a month's.
+    """Price `images` images that are like those measured, the dearest item first.
+
+    Storage is for a month; to move objects to Intelligent-Tiering is charged once.
 
     Raises PriceMissing.
     """
@@ -71,7 +78,6 @@ def bill(measured: Measured, prices: Mapping[str, Any], images: int, architectur
     counts = {
         **measured.counts,
         "lambda:request": requests,
-        "s3:transition": sum(size >= TRANSITION_BYTES for size in measured.objects),
     }
     if missing := sorted(counts.keys() - prices["million"].keys()):
         raise PriceMissing(f"infra/prices.toml has no price for {', '.join(missing)}")
@@ -80,10 +86,15 @@ def bill(measured: Measured, prices: Mapping[str, Any], images: int, architectur
         for name, count in counts.items()
     ]
     log_bytes = sum(work.log_bytes for work in measured.functions.values())
-    kept = {"logs": log_bytes, "storage": sum(measured.objects), "table": measured.item_bytes}
+    found.append(Item("logs", factor * log_bytes / GB * prices["gigabyte"]["logs"], LOWER["logs"]))
+    kept = {"storage": sum(measured.objects), "table": measured.item_bytes}
     found += [
-        Item(name, factor * size / GB * prices["gigabyte"][name], LOWER.get(name, "")) for name, size in kept.items()
+        Item(name, factor * size / GB * prices["gigabyte"][name], LOWER.get(name, ""), kept=True)
+        for name, size in kept.items()
     ]
+    moved = sum(size >= TRANSITION_BYTES for size in measured.objects)
+    price = prices["million"]["s3:transition"]
+    found.append(Item("s3:transition", factor * moved * price / MILLION, LOWER["s3:transition"], kept=True))
     return sorted((one for one in found if one.dollars > 0), key=lambda one: -one.dollars)
 
 

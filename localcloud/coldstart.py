@@ -78,7 +78,11 @@ def deployed(home: Home) -> Iterator[Function]:
     for resource in sorted(resources, key=lambda resource: str(resource["name"])):
         if resource["resource_type"] == "lambda_function":
             told = client.get_function_configuration(FunctionName=resource["lambda_arn"])
-            yield Function(resource["name"], told["Handler"], told["Environment"]["Variables"])
+            runtime = {
+                "AWS_LAMBDA_FUNCTION_NAME": told["FunctionName"],
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(told["MemorySize"]),
+            }
+            yield Function(resource["name"], told["Handler"], {**told["Environment"]["Variables"], **runtime})
 
 
 def quiet_ground() -> Ground:
@@ -148,9 +152,9 @@ def start(function: Function, folder: Path, job: dict[str, Any]) -> dict[str, An
 
 
 def lambda_environment() -> dict[str, str]:
-    """Return what Lambda's runtime sets, and where AWS is."""
+    """Return where AWS is, and the region as Lambda sets it."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and name != "AWS_DATA_PATH"}
-    return {**kept, "AWS_REGION": kept["AWS_DEFAULT_REGION"], "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
+    return {**kept, "AWS_REGION": kept["AWS_DEFAULT_REGION"]}
 
 
 def show(function: Function, found: tuple[Mapping[str, Sequence[Start]], Sequence[str]]) -> None:

@@ -86,14 +86,19 @@ def show(measured: estimate.Measured, prices: dict[str, Any], images: int) -> No
     print(f"  {measured.item_bytes / measured.images:.0f} bytes an item")
     for architecture in prices["lambda_gb_second"]:
         items = estimate.bill(measured, prices, images, architecture)
-        total = sum(item.dollars for item in items)
+        made = [item for item in items if not item.kept]
+        total = sum(item.dollars for item in made)
         puts = sum(item.dollars for item in items if item.name == "s3:PutObject")
         print(f"\n{images:,} images on {architecture}, prices as of {prices['as_of']}: ${total:.2f}")
-        for item in items:
+        for item in made:
             print(f"  {item.name:40} ${item.dollars:8.2f}")
         print(f"  {'all but the PUTs':40} ${total - puts:8.2f}")
-    print("\nthe three largest, and what would lower each:")
-    for item in items[:3]:
+    print("\nand to keep them (storage for a month, the move to Intelligent-Tiering once):")
+    for item in items:
+        if item.kept:
+            print(f"  {item.name:40} ${item.dollars:8.2f}")
+    print("\nthe three largest of making them, and what would lower each:")
+    for item in made[:3]:
         print(f"  {item.name}: {item.lower}")
 
 
