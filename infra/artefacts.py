@@ -21,6 +21,7 @@ from infra import models
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ABI = f"cp{sys.version_info.major}{sys.version_info.minor}"
+APP, LAYER = packager.AppOnlyDeploymentPackager, packager.LayerDeploymentPackager
 SITE = Path("python") / "lib" / RUNTIME / "site-packages"
 
 
@@ -33,50 +34,54 @@ def build(project: Path) -> tuple[Path, Path]:
 
     Raises ArtefactError where a dependency has no wheel for Lambda.
     """
-    files = OSUtils()
-    dependencies = packager.DependencyBuilder(files)
-    app = packager.AppOnlyDeploymentPackager(files, dependencies, UI())
-    layer = packager.LayerDeploymentPackager(files, dependencies, UI())
-    return _app(app, project), _layer(layer, dependencies, project)
+    return build_app(project), build_layer(project)
 
 
 def plain(project: Path) -> tuple[Path, Path]:
     """Build both zips as `chalice deploy` alone does, and return their paths."""
-    files = OSUtils()
-    dependencies = packager.DependencyBuilder(files)
-    kinds = (packager.AppOnlyDeploymentPackager, packager.LayerDeploymentPackager)
-    app, layer = (kind(files, dependencies, UI()).create_deployment_package(str(project), RUNTIME) for kind in kinds)
+    app, layer = (_chalice(kind).create_deployment_package(str(project), RUNTIME) for kind in (APP, LAYER))
     return Path(app), Path(layer)
 
 
-def _app(chalice: packager.AppOnlyDeploymentPackager, project: Path) -> Path:
+def build_app(project: Path) -> Path:
+    """Build the zip of the app; one that Chalice has built gives way."""
+    chalice = _chalice(APP)
     target = Path(chalice.deployment_package_filename(str(project), RUNTIME))
     if not _is_ours(target):
         target.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            with zipfile.ZipFile(chalice.create_deployment_package(str(project), RUNTIME)) as plain:
-                plain.extractall(folder)
+            with zipfile.ZipFile(chalice.create_deployment_package(str(project), RUNTIME)) as made:
+                made.extractall(folder)
             _pack(Path(folder), target)
     return target
 
 
-def _layer(chalice: packager.LayerDeploymentPackager, dependencies: packager.DependencyBuilder, project: Path) -> Path:
-    target = Path(chalice.deployment_package_filename(str(project), RUNTIME))
+def build_layer(project: Path) -> Path:
+    """Build the zip of the layer, likewise. Raises ArtefactError."""
+    target = Path(_chalice(LAYER).deployment_package_filename(str(project), RUNTIME))
     if not _is_ours(target):
         with tempfile.TemporaryDirectory() as folder:
             site = Path(folder) / SITE
-            try:
-                dependencies.build_site_packages(ABI, str(project / "requirements.txt"), str(site))
-            except packager.MissingDependencyError as error:
-                missing = ", ".join(sorted(package.identifier for package in error.missing))
-                raise ArtefactError(f"there is no wheel for Lambda's {RUNTIME} of {missing}") from error
-            except (packager.PackageDownloadError, packager.NoSuchPackageError) as error:
-                raise ArtefactError(f"pip could not download the requirements: {error}") from error
+            _install(project / "requirements.txt", site)
             if (project / "vendor").is_dir():
                 shutil.copytree(project / "vendor", site, dirs_exist_ok=True)
             models.cut(site / "botocore" / "data")
             _pack(Path(folder), target)
     return target
+
+
+def _chalice[Kind: packager.BaseLambdaDeploymentPackager](kind: type[Kind]) -> Kind:
+    return kind(OSUtils(), packager.DependencyBuilder(OSUtils()), UI())
+
+
+def _install(requirements: Path, site: Path) -> None:
+    try:
+        packager.DependencyBuilder(OSUtils()).build_site_packages(ABI, str(requirements), str(site))
+    except packager.MissingDependencyError as error:
+        missing = ", ".join(sorted(package.identifier for package in error.missing))
+        raise ArtefactError(f"there is no wheel for Lambda's {RUNTIME} of {missing}") from error
+    except (packager.PackageDownloadError, packager.NoSuchPackageError) as error:
+        raise ArtefactError(f"pip could not download the requirements: {error}") from error
 
 
 def _pack(folder: Path, target: Path) -> None:
