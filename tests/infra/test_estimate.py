@@ -1,8 +1,13 @@
+import json
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra import roles
 from infra.estimate import Measured, PriceMissing, Work, bill, item_bytes
+from localcloud.home import ROOT
 
 PRICES: dict[str, Any] = {
     "lambda_gb_second": {"x86_64": 0.00002, "arm64": 0.00001},
@@ -41,6 +46,15 @@ def test_only_objects_that_s3_moves_are_charged_for_moving() -> None:
 def test_a_call_that_the_table_does_not_know_is_no_free_call() -> None:
     with pytest.raises(PriceMissing, match="rekognition:DetectLabels"):
         bill(measured(counts={"rekognition:DetectLabels": 1}), PRICES, 1)
+
+
+def test_whatever_a_function_may_call_has_a_price() -> None:
+    """A new permission is a new call, and a call without a price would stop `make cost`."""
+    table = tomllib.loads(Path(roles.__file__).with_name("prices.toml").read_text())
+    policies = [json.loads(path.read_text()) for path in (ROOT / ".chalice" / "policy-local").glob("*.json")]
+    allowed = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    assert {action for action in allowed if not action.startswith("logs:")} <= table["million"].keys()
+    assert table["gigabyte"].keys() == {"logs", "storage", "table"}
 
 
 def test_an_item_is_as_large_as_dynamodb_says() -> None:
