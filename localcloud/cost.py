@@ -5,7 +5,6 @@ Billed time is what the local cloud's REPORT lines say, which this machine's spe
 
 import argparse
 import json
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -14,12 +13,11 @@ from typing import Any
 
 from chalicelib.model.record import Status
 from infra import estimate
-from localcloud.load import SAMPLE, WAITS, burst
+from localcloud.load import BILLED, SAMPLE, WAITS, burst
 from localcloud.stage import Stage, here
 
 PRICES = Path(estimate.__file__).with_name("prices.toml")
 EVENT_OVERHEAD = 26  # bytes that CloudWatch Logs adds to each event (PutLogEvents)
-BILLED = re.compile(r"REPORT .*Billed Duration: ([\d.]+) ms")
 FUNCTION = "halftone-local"
 PACE = 2  # uploads at a time, so that they do not slow each other down
 
@@ -34,10 +32,10 @@ def main() -> None:
     photo, suffix = options.photo.read_bytes(), options.photo.suffix
     stage.wait(tomllib.loads(WAITS.read_text())["aws"])
     one_by_one(stage, photo, [f"warm-up/{number}{suffix}" for number in range(10)])
-    before, logged = Counter(stage.calls()), {name: len(lines) for name, lines in logs(stage)}
+    before, logged = Counter({**stage.calls(), **stage.units()}), {name: len(lines) for name, lines in logs(stage)}
     keys = [f"cost/{number:06}{suffix}" for number in range(options.uploads)]
     one_by_one(stage, photo, keys)
-    counts = Counter(stage.calls()) - before
+    counts = Counter({**stage.calls(), **stage.units()}) - before
     functions = {name: work(stage, name, lines[logged.get(name, 0) :]) for name, lines in logs(stage)}
     records = [entry.record for entry in map(stage.entry, keys) if entry and entry.record.status is Status.READY]
     measured = estimate.Measured(

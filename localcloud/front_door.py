@@ -1,6 +1,7 @@
 """The cloud's front door, for tests, chaos and load: it sees what the deployed functions call, and can refuse it.
 
 `GET /_halftone/calls`     how often the functions have called which operation (`s3:GetObject`)
+`GET /_halftone/units`     how many units of DynamoDB that took
 `GET /_halftone/refusals`  how many of these calls were refused
 `GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
@@ -33,6 +34,7 @@ def open_up() -> None:
     """Stand before every service of this process."""
     dispatch = app._dispatch_service_request  # noqa: SLF001 - the one place that every request to a service passes
     calls: Counter[str] = Counter()
+    units: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
@@ -49,6 +51,7 @@ def open_up() -> None:
                 faults[:] = json.loads(body)
             told = {
                 "calls": calls,
+                "units": units,
                 "refusals": refused.total(),
                 "notices": list(notices),
                 "events": under_way(),
@@ -60,7 +63,7 @@ def open_up() -> None:
             operation = _operation(method, path, headers, body, query)
             calls[operation] += 1
             if operation == "dynamodb:PutItem":
-                calls["dynamodb:write-unit"] += _write_units(json.loads(body)["Item"])
+                units["dynamodb:write-unit"] += _write_units(json.loads(body)["Item"])
             await asyncio.sleep(waits.get(operation, 0) / 1000)
             if operation.startswith(tuple(faults)):
                 refused[operation] += 1

@@ -136,6 +136,11 @@ class Stage:
         counted: dict[str, int] = self._door("calls")
         return counted
 
+    def units(self) -> dict[str, int]:
+        """Count what DynamoDB charges for."""
+        counted: dict[str, int] = self._door("units")
+        return counted
+
     def refusals(self) -> int:
         """Count the calls that were refused."""
         return int(self._door("refusals"))
