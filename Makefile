@@ -20,8 +20,11 @@ CLOUD := $(PYTHON) -m localcloud
 BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
+LOCKED := requirements requirements-deploy requirements-dev bench/requirements tests/mutants/requirements localcloud/requirements
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy state unlock redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy destroy state unlock lock redrive reprocess test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +41,7 @@ help: ## this list
 	@echo "  YES=yes               destroy: do not ask"
 	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
 	@echo "                        mutants: how many more, at random (default: all)"
-	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos: their own options"
+	@echo "  ARGS='...'            fuzz, bench, equal, load, chaos, coldstart, cost: their own options"
 
 up: ## start a local AWS, deploy to it, resize a sample photo
 	@$(CLOUD) up $(if $(PORT),--port $(PORT)) $(if $(PIPELINE),--pipeline $(PIPELINE))
@@ -86,6 +89,12 @@ load: test-tools ## upload a burst to a local AWS of its own, and measure
 chaos: test-tools ## kill workers under load, and check that nothing is lost, doubled or stale
 	@$(CLOUD) chaos -- $(if $(N),--uploads $(N)) $(ARGS)
 
+coldstart: test-tools ## measure each function's import and first call, beside the least there can be
+	@$(CLOUD) coldstart -- $(ARGS)
+
+cost: test-tools ## estimate what a pipeline costs on AWS, from what it takes here (IMAGES=1000000)
+	@$(CLOUD) cost $(if $(PIPELINE),--pipeline $(PIPELINE)) -- $(if $(IMAGES),--images $(IMAGES)) $(ARGS)
+
 deploy: deploy-tools ## create or update a stage on AWS
 	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE)) \
 		$(if $(SOURCE_BUCKET),--source-bucket $(SOURCE_BUCKET)) $(if $(DEST_BUCKET),--dest-bucket $(DEST_BUCKET)) \
@@ -99,6 +108,9 @@ state: deploy-tools ## write down for `chalice deploy` what there is of a stage 
 
 unlock: deploy-tools ## let a stage be deployed again that a deployment which died still has
 	$(BIN)/python -m infra.deploy unlock --stage $(STAGE)
+
+lock: test-tools ## write the requirements with hashes, from the .in files (ARGS=--upgrade)
+	for file in $(LOCKED); do (cd $$(dirname $$file) && $(CURDIR)/$(LOCK) $$(basename $$file).in -o $$(basename $$file).txt $(ARGS)) || exit; done
 
 redrive: deploy-tools ## hand back to the functions what Lambda gave up on
 	@$(CLOUD) redrive --stage $(RUNNING)

@@ -8,6 +8,7 @@ from chalice.app import Chalice, CloudWatchEvent, ConvertToMiddleware, Rate, Res
 
 from chalicelib import events, results, settings
 from chalicelib.http import problems, requests, views
+from chalicelib.logs import BriefFormatter
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.chain import resize_step, store_step
 from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
@@ -21,7 +22,9 @@ from chalicelib.usecases.workflow import follow_workflow, start_workflow
 from chalicelib.wiring import call, deferral, halftone, outlets, rendering, uploads, workflows
 
 app = Chalice(app_name="halftone", configure_logs=False)
-app.register_middleware(ConvertToMiddleware(Logger(service="halftone").inject_lambda_context))
+app.register_middleware(
+    ConvertToMiddleware(Logger(service="halftone", logger_formatter=BriefFormatter()).inject_lambda_context)
+)
 triggers = settings.triggers()
 answering = problems.answering(app)
 

@@ -32,6 +32,7 @@ class Settings:
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
     `redeliver_function`, `deferred_function` and `upload_function`: beside this function, the one that tries a fan-out
     target again, the one that carries out orders nobody waits for, and the one that brings images in line.
+    `event_bus`: the EventBridge bus that hears of completions; None where none does.
     `memory_mib`: of the function that this is.
     `subscriptions`: who else hears of completions; only deployment reads them.
     """
@@ -41,7 +42,7 @@ class Settings:
     images_table: str
     completions_topic_arn: str
     pipeline: str
-    event_bus: str
+    event_bus: str | None
     allowed_buckets: frozenset[str]
     limits: Limits
     memory_mib: int
@@ -132,7 +133,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         images_table=images_table,
         completions_topic_arn=topic,
         pipeline=environ.get("PIPELINE") or "default",
-        event_bus=environ.get("EVENT_BUS") or "default",
+        event_bus=environ.get("EVENT_BUS") or None,
         allowed_buckets=frozenset({source_bucket, dest_bucket, *_names(environ.get("ALLOWED_BUCKETS", ""))}),
         limits=limits,
         memory_mib=memory,

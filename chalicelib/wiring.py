@@ -62,7 +62,11 @@ def outlets() -> Outlets:
     stage = settings.load()
     route = Route(secret=stage.webhooks.secret, hosts=stage.webhooks.hosts)
     return Outlets(
-        targets=(EmfMetrics(), EventBus(stage.event_bus), *(Webhook(url, route) for url in stage.webhooks.urls)),
+        targets=(
+            EmfMetrics(),
+            *([EventBus(stage.event_bus)] if stage.event_bus else []),
+            *(Webhook(url, route) for url in stage.webhooks.urls),
+        ),
         webhook=partial(Webhook, route=route),
         hand_over=LambdaFunction(stage.redeliver_function, unreachable=CompletionsUnavailable).hand_over,
     )

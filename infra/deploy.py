@@ -19,7 +19,7 @@ from chalicelib import settings
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
-from infra import buckets, canary, chalice, functions, inventory, lock, notifications, places, roles, stacks
+from infra import artefacts, buckets, canary, chalice, functions, inventory, lock, notifications, places, roles, stacks
 from infra import stage as stages
 from infra.buckets import Bucket
 from infra.destroy import destroy
@@ -71,7 +71,14 @@ def main() -> None:
         else:
             owner = lock.break_open(place.client("ssm"), options.stage)
             print(f"took the lock of {owner}" if owner else "nobody has the stage")
-    except (DeployError, loading.PipelineError, settings.SettingsError, ClientError, BotoCoreError) as error:
+    except (
+        DeployError,
+        artefacts.ArtefactError,
+        loading.PipelineError,
+        settings.SettingsError,
+        ClientError,
+        BotoCoreError,
+    ) as error:
         sys.exit(f"{options.command} of stage {options.stage}: {error}")
 
 
@@ -103,6 +110,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
         chalice.configure(project, stages.configured(config, stage, variables, roles.policy_files(stage)))
         functions.settle(lambdas, found.functions.values())
         chalice.remember(project, stage, inventory.deployed(found))
+        artefacts.build(project)
         chalice.deploy(project, stage)
         own, _ = inventory.functions(lambdas, stage)
         functions.keep_what_fails(lambdas, own.values(), place.arn("sqs", stages.failed_queue(stage)))

@@ -73,14 +73,14 @@ def policies(estate: Estate) -> dict[str, Json]:
     Those that talk to hosts of others, `fan_out` and `redelivery`, have no access to pictures and records.
     """
     announce = _allow("Announce", ["sns:Publish"], [estate.variables["COMPLETIONS_TOPIC_ARN"]])
-    bus = estate.variables.get("EVENT_BUS") or "default"
-    deliver = _allow("FanOut", ["events:PutEvents"], [estate.arn("events", f"event-bus/{bus}")])
+    bus = estate.variables.get("EVENT_BUS")
+    deliver = [_allow("FanOut", ["events:PutEvents"], [estate.arn("events", f"event-bus/{bus}")])] if bus else []
     statements = {
         "images": [*_images(estate), announce],
         "api": [*_images(estate), announce, _hand_over("resize_later", estate), *_workflows(estate)],
         "notices": [announce],
-        "fan_out": [deliver, _hand_over("redeliver", estate)],
-        "redelivery": [deliver],
+        "fan_out": [*deliver, _hand_over("redeliver", estate)],
+        "redelivery": deliver,
         "sweep": [_find_unfinished(estate), _hand_over("on_upload", estate)],
     }
     if estate.pipeline.restore:

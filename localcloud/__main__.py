@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, help=f"where the local cloud listens (default: {clouds.DEFAULT_PORT})")
     parser.add_argument("--pipeline", help="the pipeline of the local stage (default: default)")
     parser.add_argument("--stage", default=STAGE, help="redrive, reprocess: of which stage (default: the local one)")
-    parser.add_argument("rest", nargs="*", help="chaos, load: options of their own, after --")
+    parser.add_argument("rest", nargs="*", help="chaos, load, coldstart, cost: options of their own, after --")
     options = parser.parse_args()
     try:
         COMMANDS[options.command](options)
@@ -83,6 +83,14 @@ def load(options: argparse.Namespace) -> None:
     _on_a_cloud_of_its_own("localcloud.load", options.rest)
 
 
+def coldstart(options: argparse.Namespace) -> None:
+    _on_a_cloud_of_its_own("localcloud.coldstart", options.rest)
+
+
+def cost(options: argparse.Namespace) -> None:
+    _on_a_cloud_of_its_own("localcloud.cost", options.rest, options.pipeline)
+
+
 def tools_to_deploy(_: argparse.Namespace) -> None:
     venvs.ensure(venvs.APP, venvs.APP_REQUIREMENTS)
 
@@ -111,6 +119,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "reprocess": reprocess,
     "chaos": chaos,
     "load": load,
+    "coldstart": coldstart,
+    "cost": cost,
     "deploy-tools": tools_to_deploy,
     "test-tools": tools_to_test,
     "bench-tools": tools_to_bench,
@@ -151,7 +161,7 @@ def _operate(module: str, stage: str) -> None:
         raise LocalCloudError("see above")
 
 
-def _on_a_cloud_of_its_own(module: str, arguments: list[str]) -> None:
+def _on_a_cloud_of_its_own(module: str, arguments: list[str], pipeline: str | None = None) -> None:
     """Run a module against a cloud that starts empty and ends with it; that of `make up` is not touched."""
     home = Home(LOCAL / module)
     home.folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +169,7 @@ def _on_a_cloud_of_its_own(module: str, arguments: list[str]) -> None:
         with _step("local cloud"):
             cloud = clouds.start(home, clouds.free_port())
         with _step("deployment"):
-            project.deploy(home, cloud, None)
+            project.deploy(home, cloud, pipeline)
         _in_app(home, module, *arguments)
     finally:
         clouds.stop(home)

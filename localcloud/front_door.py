@@ -1,13 +1,16 @@
 """The cloud's front door, for tests, chaos and load: it sees what the deployed functions call, and can refuse it.
 
 `GET /_halftone/calls`     how often the functions have called which operation (`s3:GetObject`)
+`GET /_halftone/units`     how many units of DynamoDB that took
 `GET /_halftone/refusals`  how many of these calls were refused
 `GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
 `PUT /_halftone/allowance` a JSON list of how many calls more all others may make before each is denied; empty: any
+`PUT /_halftone/waits`     a JSON object: how many milliseconds the calls of functions wait from now on, by operation
 """
 
+import asyncio
 import json
 from collections import Counter, deque
 from typing import Any
@@ -17,6 +20,7 @@ from ministack import app
 from ministack.core.iam_actions import extract_iam_action
 from ministack.core.router import extract_access_key_id
 
+from infra.estimate import item_bytes
 from localcloud.cloud import ACCESS_KEY
 from localcloud.patches.event_identity import under_way
 
@@ -33,29 +37,39 @@ def open_up() -> None:
     """Stand before every service of this process."""
     dispatch = app._dispatch_service_request  # noqa: SLF001 - the one place that every request to a service passes
     calls: Counter[str] = Counter()
+    units: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
     allowance: list[int] = []
     knobs: dict[str, list[Any]] = {"faults": faults, "allowance": allowance}
+    waits: dict[str, float] = {}
 
     async def dispatch_service_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
     ) -> Answer:
         if path.startswith(DOOR):
-            if method == "PUT":
+            if (method, path) == ("PUT", f"{DOOR}waits"):
+                waits.clear()
+                waits.update(json.loads(body))
+            elif method == "PUT":
                 knobs[path.removeprefix(DOOR)][:] = json.loads(body)
             told = {
                 "calls": calls,
+                "units": units,
                 "refusals": refused.total(),
                 "notices": list(notices),
                 "events": under_way(),
                 **knobs,
+                "waits": waits,
             }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
         if extract_access_key_id(headers, query) != ACCESS_KEY:
             operation = _operation(method, path, headers, body, query)
             calls[operation] += 1
+            if operation == "dynamodb:PutItem":
+                units["dynamodb:write-unit"] += _write_units(json.loads(body)["Item"])
+            await asyncio.sleep(waits.get(operation, 0) / 1000)
             if operation.startswith(tuple(faults)):
                 refused[operation] += 1
                 return REFUSAL
@@ -69,6 +83,11 @@ def open_up() -> None:
         return answer
 
     app._dispatch_service_request = dispatch_service_request  # noqa: SLF001
+
+
+def _write_units(item: dict[str, Any]) -> int:
+    """Count the units that a put takes: each begun KB is one, and so is each way into and out of the index."""
+    return -(-item_bytes(item) // 1024) + 2 * ("unfinished" in item)
 
 
 def _operation(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import re
 import time
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,8 @@ from localcloud import processes
 from localcloud.stage import ON_UPLOAD, THREADS, Stage, here
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
+WAITS = Path(__file__).with_name("waits.toml")
+BILLED = re.compile(r"REPORT .*Billed Duration: ([\d.]+) ms")
 WARM_UP = 40  # uploads beforehand, so that every worker has started
 
 
@@ -21,9 +25,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make load ARGS=", description=__doc__)
     parser.add_argument("--uploads", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--photo", type=Path, default=SAMPLE, help="of what (default: the sample photo)")
+    parser.add_argument("--latency", choices=["aws", "none"], default="none", help="what AWS is waited for")
     options = parser.parse_args()
     stage, photo = here(), options.photo.read_bytes()
     suffix = options.photo.suffix
+    stage.wait(tomllib.loads(WAITS.read_text())[options.latency])
     burst(stage, photo, [f"warm-up/{number}{suffix}" for number in range(WARM_UP)])
 
     calls, spent, began = stage.calls(), cpu_seconds(stage), time.time()
@@ -34,6 +40,9 @@ def main() -> None:
     print(f"uploads       {len(keys):,} in {uploading:.1f} s ({len(keys) / uploading:.0f} a second)")
     print(f"last record   after {last:.1f} s ({len(keys) / last:.1f} images a second); {len(ready):,} are ready")
     show_cpu(Counter(cpu_seconds(stage)), Counter(spent), sum(rendering_times(stage, began)), len(keys))
+    for function in sorted(spent):
+        billed = [float(found[1]) for line in logged(stage, function, began) if (found := BILLED.match(line))]
+        print(f"billed        {sum(billed) / len(keys):.0f} ms an image in {function}")
     show_calls(Counter(stage.calls()) - Counter(calls), len(keys), len(stage.pipeline.variants))
 
 
@@ -85,11 +94,16 @@ def cpu_seconds(stage: Stage) -> Mapping[str, float]:
 
 def rendering_times(stage: Stage, began: float) -> Iterator[float]:
     """Return the milliseconds of CPU that each rendering took, by the log of `on_upload`."""
+    for line in logged(stage, ON_UPLOAD, began):
+        if '"Rendered"' in line:
+            yield json.loads(line)["cpu_ms"]
+
+
+def logged(stage: Stage, function: str, began: float) -> Iterator[str]:
+    """Return what a function has logged since a moment, in Unix seconds."""
     pages = stage.session.client("logs").get_paginator("filter_log_events")
-    for page in pages.paginate(logGroupName=f"/aws/lambda/{ON_UPLOAD}", startTime=int(1000 * began)):
-        for event in page["events"]:
-            if '"Rendered"' in event["message"]:
-                yield json.loads(event["message"])["cpu_ms"]
+    for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=int(1000 * began)):
+        yield from (event["message"] for event in page["events"])
 
 
 if __name__ == "__main__":

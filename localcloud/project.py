@@ -19,7 +19,7 @@ DEPLOYMENT = tuple(path for path in (ROOT / "infra").iterdir() if path.is_file()
 
 def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:
     """Deploy the checkout as it is now; False when the cloud already has exactly this."""
-    _stage(home.app)
+    copy_sources(ROOT, home.app)
     fingerprint = _fingerprint(home.app, pipeline)
     if home.deployed.exists() and home.deployed.read_text() == fingerprint:
         return False
@@ -68,10 +68,10 @@ def _deployed(home: Home) -> Path:
     return home.app / ".chalice" / "deployed" / f"{STAGE}.json"
 
 
-def _stage(app: Path) -> None:
+def copy_sources(checkout: Path, app: Path) -> None:
     """Make `app` a copy of what ships; what Chalice remembers of earlier deployments stays."""
     for name in STAGED:
-        source, target = ROOT / name, app / name
+        source, target = checkout / name, app / name
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -17,6 +17,7 @@ from chalicelib.identity import image_id
 from chalicelib.model.completion import Completion
 from chalicelib.pipelines import loading
 from chalicelib.usecases.entry import Entry
+from infra.estimate import item_bytes
 from infra.stage import APP
 from localcloud.home import STAGE
 from localcloud.invariant import Version
@@ -84,6 +85,11 @@ class Stage:
     def entry(self, key: str) -> Entry | None:
         return self._catalogue.get(image_id(self.source, key))
 
+    def item_bytes(self, key: str) -> int:
+        """Return the size of an image's item, as DynamoDB counts."""
+        found = self._dynamodb.get_item(TableName=self._table, Key={"image_id": {"S": image_id(self.source, key)}})
+        return item_bytes(found["Item"])
+
     def unfinished(self) -> list[int]:
         """Say when each image that is unfinished may be taken over, in Unix seconds."""
         return [int(item["due"]["N"]) for partition in PARTITIONS for item in self._unfinished(partition)]
@@ -130,6 +136,11 @@ class Stage:
         counted: dict[str, int] = self._door("calls")
         return counted
 
+    def units(self) -> dict[str, int]:
+        """Count what DynamoDB charges for."""
+        counted: dict[str, int] = self._door("units")
+        return counted
+
     def refusals(self) -> int:
         """Count the calls that were refused."""
         return int(self._door("refusals"))
@@ -137,6 +148,10 @@ class Stage:
     def refuse(self, *operations: str) -> None:
         """Refuse the functions these operations from now on, and no others."""
         self._door("faults", operations)
+
+    def wait(self, milliseconds: Mapping[str, float]) -> None:
+        """Have the calls of functions wait from now on, by operation; none is no wait."""
+        self._door("waits", milliseconds)
 
     def rest(self, look: Callable[[int], None]) -> None:
         """Wait until nothing is under way; `look` is told how much is."""

@@ -18,7 +18,7 @@ NAMES = {
 
 def test_a_minimal_environment_gets_the_documented_defaults():
     stage = settings.load(NAMES)
-    assert (stage.pipeline, stage.event_bus) == ("default", "default")
+    assert (stage.pipeline, stage.event_bus) == ("default", None)
     assert stage.limits == Limits(max_bytes=50_000_000, max_pixels=100_000_000, max_frames=1_000)
     assert stage.allowed_buckets == {"originals", "variants"}
 

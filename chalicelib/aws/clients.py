@@ -1,13 +1,15 @@
-"""The AWS clients: made when first used, once each, in this one place."""
+"""The AWS clients: made when first used, once each, in this one place.
+
+botocore alone: boto3 adds objects that nobody here uses, and imports the threads of s3transfer.
+"""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
-import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -27,20 +29,25 @@ _HURRIED = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"
 """Of the services that a completion is handed to: on_completion has 10 seconds for it, after the 20 of its patience."""
 
 
+type Service = Literal["dynamodb", "events", "lambda", "s3", "sns", "stepfunctions"]
+"""What the functions call. The layer has the descriptions of these services and of no others."""
+
 tries = threading.local()
 """`unanswered`: one of botocore's tries of this thread's S3 call may have taken effect unnoticed."""
 
 
 @cache
-def client(service: str) -> Any:
-    """Return the client of a service, by its boto3 name.
+def client(service: Service) -> Any:
+    """Return the client of a service, by its botocore name.
 
     S3's sends an object without asking first whether it may: variants are small, and the question is a round trip. It
     alone checks its parameters, because an empty key would become a request to the bucket; the others' are made of
     typed records, and to check them takes a sixth of a write's CPU time.
     """
     config = _CONFIG.merge(Config(parameter_validation=service == "s3"))
-    made = _session().client(service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config)
+    made = _session().create_client(
+        service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config
+    )
     if service == "s3":
         made.meta.events.unregister("before-call.s3", add_expect_header)
         made.meta.events.register("needs-retry.s3", _count_try)
@@ -55,11 +62,11 @@ def _count_try(response: tuple[Any, Any] | None, **_: Any) -> None:
 
 
 @cache
-def _session() -> boto3.Session:
+def _session() -> botocore.session.Session:
     """Return the session of all clients; it leaves times as AWS writes them: only those of workflows are read."""
     session = botocore.session.get_session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    return boto3.Session(botocore_session=session)
+    return session
 
 
 @contextmanager

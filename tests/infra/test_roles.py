@@ -37,7 +37,8 @@ def estate(*variants: VariantSpec, former: tuple[str, ...] = (), **variables: st
     pipeline = Pipeline(
         name="mine", source=Source(), variants=variants, restore=Restore(origin="in/", target="in/back/")
     )
-    return roles.Estate(STAGE, REGION, ACCOUNT, "aws", stage.environment(OUTPUTS, variables), pipeline, former)
+    present = {"EVENT_BUS": "default", **variables}
+    return roles.Estate(STAGE, REGION, ACCOUNT, "aws", stage.environment(OUTPUTS, present), pipeline, former)
 
 
 def statements(handler: str, described: roles.Estate | None = None) -> list[dict[str, Any]]:
@@ -55,11 +56,17 @@ def by_sid(handler: str, described: roles.Estate | None = None) -> dict[str, lis
     return {statement["Sid"]: statement["Resource"] for statement in statements(handler, described)}
 
 
+def test_without_an_event_bus_nobody_may_send_to_one() -> None:
+    for handlers in roles.KINDS.values():
+        assert "FanOut" in by_sid(handlers[0]) or handlers[0] not in {"on_completion", "redeliver"}
+        assert "FanOut" not in by_sid(handlers[0], estate(EVENT_BUS=""))
+
+
 def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
     """`chalice deploy --stage local` works as it stands, and `make up` changes nothing."""
     home = ROOT / ".chalice"
     config = json.loads((home / "config.json").read_text())
-    variables = stage.environment(OUTPUTS, {})
+    variables = stage.environment(OUTPUTS, {"EVENT_BUS": "default"})
     assert stage.configured({**config, "stages": {}}, STAGE, variables, roles.policy_files(STAGE)) == config
     local = roles.Estate(STAGE, REGION, ACCOUNT, "aws", variables, loading.load("default"))
     committed = {path.stem: path.read_text() for path in (home / roles.folder(STAGE)).iterdir()}

@@ -41,6 +41,28 @@ def door(client: Client, what: str, content: Any = None) -> Any:
         return json.load(answer)
 
 
+IMPATIENT = """
+from botocore.config import Config
+bare = boto3.client("s3", config=Config(read_timeout=1, retries={"total_max_attempts": 1}))
+def handler(event, context):
+    try:
+        bare.put_object(Bucket="reports", Key="late", Body=b"")
+    except Exception as error:
+        return type(error).__name__
+"""
+
+
+def test_calls_of_functions_wait_as_long_as_they_are_told(client: Client, function: MakeFunction) -> None:
+    calling = function("impatient", IMPATIENT)
+    door(client, "waits", {"s3:PutObject": 60_000})
+    try:
+        assert calling.invoke({}) == "ReadTimeoutError"
+        client.of("s3").put_object(Bucket="reports", Key="by-hand", Body=b"")
+    finally:
+        door(client, "waits", {})
+    assert calling.invoke({}) is None
+
+
 def test_only_the_calls_of_functions_are_counted(client: Client, function: MakeFunction) -> None:
     calling = function("counted", BODY)
     before = door(client, "calls")
