@@ -42,18 +42,15 @@ def open_up() -> None:
     notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
     allowance: list[int] = []
-    knobs: dict[str, list[Any]] = {"faults": faults, "allowance": allowance}
     waits: dict[str, float] = {}
+    knobs: dict[str, Any] = {"faults": faults, "allowance": allowance, "waits": waits}
 
     async def dispatch_service_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
     ) -> Answer:
         if path.startswith(DOOR):
-            if (method, path) == ("PUT", f"{DOOR}waits"):
-                waits.clear()
-                waits.update(json.loads(body))
-            elif method == "PUT":
-                knobs[path.removeprefix(DOOR)][:] = json.loads(body)
+            if method == "PUT":
+                _turn(knobs[path.removeprefix(DOOR)], json.loads(body))
             told = {
                 "calls": calls,
                 "units": units,
@@ -61,7 +58,6 @@ def open_up() -> None:
                 "notices": list(notices),
                 "events": under_way(),
                 **knobs,
-                "waits": waits,
             }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
         if extract_access_key_id(headers, query) != ACCESS_KEY:
@@ -83,6 +79,11 @@ def open_up() -> None:
         return answer
 
     app._dispatch_service_request = dispatch_service_request  # noqa: SLF001
+
+
+def _turn(knob: Any, value: Any) -> None:
+    knob.clear()
+    (knob.update if isinstance(knob, dict) else knob.extend)(value)
 
 
 def _write_units(item: dict[str, Any]) -> int:
