@@ -13,7 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.handlers import add_expect_header
 
-from chalicelib.errors import TransientError
+from chalicelib.aws.denials import is_denied, tell
+from chalicelib.errors import AccessDenied, TransientError
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -40,7 +41,9 @@ def client(service: str) -> Any:
     typed records, and to check them takes a sixth of a write's CPU time.
     """
     config = _CONFIG.merge(Config(parameter_validation=service == "s3"))
-    made = _session().client(service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config)
+    made = _session().client(
+        service, config=config.merge(_HURRIED) if service in {"events", "lambda", "ssm"} else config
+    )
     if service == "s3":
         made.meta.events.unregister("before-call.s3", add_expect_header)
         made.meta.events.register("needs-retry.s3", _count_try)
@@ -64,11 +67,15 @@ def _session() -> boto3.Session:
 
 @contextmanager
 def raising(error: type[TransientError], what: str) -> Iterator[None]:
-    """Turn whatever botocore raises into `error`; AWS's own words stay inside, as its cause."""
+    """Turn whatever botocore raises into `error`, or into AccessDenied; AWS's own words stay inside, as its cause."""
     try:
         yield
     except ClientError as cause:
-        raise error(f"{what}: {error_code(cause)}") from cause
+        code = error_code(cause)
+        if is_denied(code):
+            tell(cause.operation_name, code, str(cause))
+            raise AccessDenied(f"{what}: access was denied ({code})") from cause
+        raise error(f"{what}: {code}") from cause
     except (BotoCoreError, HTTPClientError) as cause:
         raise error(f"{what}: {type(cause).__name__}") from cause
 
