@@ -21,7 +21,7 @@ BIN := .local/venv/bin
 CODE := app.py chalicelib localcloud infra bench preview tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos deploy destroy redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ help: ## this list
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
 	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
 	@echo "  STAGE=name            deploy, destroy: which stage on AWS (default: dev)"
-	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
+	@echo "                        redrive, reprocess, secrets: likewise (default: the stage of the local AWS)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
 	@echo "  N=1000                load, chaos: how many uploads; histories: how many of each kind;"
 	@echo "                        mutants: how many more, at random (default: all)"
@@ -90,6 +90,9 @@ destroy: deploy-tools ## delete a stage on AWS
 
 redrive: deploy-tools ## hand back to the functions what Lambda gave up on
 	@$(CLOUD) redrive --stage $(RUNNING)
+
+secrets: deploy-tools ## put what webhooks need into Parameter Store
+	@$(CLOUD) secrets --stage $(RUNNING)
 
 reprocess: deploy-tools ## have every original looked at again, after a change of the pipeline
 	@$(CLOUD) reprocess --stage $(RUNNING)

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import settings
 from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
-from infra import roles
+from infra import choices, roles, secrets
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +65,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     home = project / ".chalice"
     config = json.loads((home / "config.json").read_text())
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
+    chosen_for_it = choices.read(config, stage)
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     chosen = loading.load(packaged(project, name))
     where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {session.region_name}"
@@ -74,6 +75,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     outputs = apply_stack(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)
     variables = stages.environment(outputs, {**present, "PIPELINE": name})
     checked = settings.load({**config.get("environment_variables", {}), **variables})
+    secrets.check(session.client("ssm"), stage, checked.webhook_hosts)
     account = session.client("sts").get_caller_identity()["Account"]
     present_policies = read_policies(home / roles.folder(stage))
     former = roles.former_folders(present_policies, variables["SOURCE_BUCKET"])
@@ -84,7 +86,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     chalice(project, "deploy", stage)
     queue = f"arn:aws:sqs:{session.region_name}:{account}:{stages.failed_queue(stage)}"
     keep_what_fails(session.client("lambda"), _functions(project, stage), queue)
-    subscribe(cloudformation, stage, checked.completions_topic_arn, checked.subscriptions)
+    subscribe(cloudformation, stage, checked.completions_topic_arn, chosen_for_it.subscriptions)
 
 
 def read_policies(folder: Path) -> dict[str, stages.Json]:
@@ -226,6 +228,7 @@ def destroy(stage: str, project: Path, *, empty_buckets: bool) -> None:
         bucket.object_versions.delete()
     delete_stack(cloudformation, stages.subscriptions_stack(stage))
     delete_stack(cloudformation, stages.stack(stage))
+    secrets.forget(session.client("ssm"), stage)
     _delete_logs(session.client("logs"), {*functions, *stages.occasional_functions(stage)})
     print(f"stage {stage} is gone")
 

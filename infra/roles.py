@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.model.pipeline import Pipeline, Restore
+from chalicelib.webhooks.secrets import PARAMETERS
 from infra.stage import APP, Json, failed_queue
 
 KINDS = {
@@ -75,8 +76,8 @@ def policies(estate: Estate) -> dict[str, Json]:
         "images": [*_images(estate), announce],
         "api": [*_images(estate), announce, _hand_over("resize_later", estate), *_workflows(estate)],
         "notices": [announce],
-        "fan_out": [deliver, _hand_over("redeliver", estate)],
-        "redelivery": [deliver],
+        "fan_out": [deliver, _hand_over("redeliver", estate), _secrets(estate)],
+        "redelivery": [deliver, _secrets(estate)],
         "sweep": [_find_unfinished(estate), _hand_over("on_upload", estate)],
     }
     if estate.pipeline.restore:
@@ -152,6 +153,12 @@ def _reading(buckets: list[str], objects: list[str]) -> list[Json]:
         _allow("ReadObjects", ["s3:GetObject"], objects),
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], buckets),
     ]
+
+
+def _secrets(estate: Estate) -> Json:
+    """Allow to read what webhooks keep in Parameter Store. SSM's own key lets everybody decrypt whom SSM lets read."""
+    names = [estate.arn("ssm", f"parameter/{APP}-{estate.stage}/{name}") for name in PARAMETERS]
+    return _allow("ReadSecrets", ["ssm:GetParameter"], names)
 
 
 def _find_unfinished(estate: Estate) -> Json:

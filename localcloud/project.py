@@ -14,10 +14,7 @@ from localcloud import venvs
 from localcloud.home import ROOT, STAGE, Home, LocalCloudError
 
 STAGED = ("app.py", "requirements.txt", "chalicelib", "vendor", ".chalice/config.json")
-DEPLOYMENT = tuple(
-    ROOT / "infra" / name
-    for name in ("halftone.yaml", "workflow.asl.json", "chain.asl.json", "stage.py", "roles.py", "deploy.py")
-)
+DEPLOYMENT = tuple(path for path in (ROOT / "infra").iterdir() if path.is_file())
 
 
 def deploy(home: Home, cloud: clouds.Cloud, pipeline: str | None) -> bool:

@@ -26,8 +26,8 @@ EXPECTED = {
     "chain_store": IMAGES,
     "api_handler": IMAGES | WORKFLOWS | {"lambda:InvokeFunction"},
     "chain_notify": {"sns:Publish"},
-    "on_completion": {"events:PutEvents", "lambda:InvokeFunction"},
-    "redeliver": {"events:PutEvents"},
+    "on_completion": {"events:PutEvents", "lambda:InvokeFunction", "ssm:GetParameter"},
+    "redeliver": {"events:PutEvents", "ssm:GetParameter"},
     "sweep": {"dynamodb:Query", "lambda:InvokeFunction"},
     "on_destination": READING | {"s3:PutObject"},
 }
@@ -94,6 +94,7 @@ def test_nothing_is_allowed_on_everything(handler: str) -> None:
         "sqs": "halftone-local-other",
         "events": "event-bus/other",
         "lambda": "function:halftone-local-chain_store",
+        "ssm": "parameter/halftone-local/other",
         "states": "stateMachine:halftone-local-chain",
         "logs": "log-group:/aws/lambda/halftone-local-eu-on_upload:log-stream:a",
     }.items():
@@ -129,6 +130,12 @@ def test_work_can_be_handed_over_to_one_function_each_and_to_one_machine() -> No
     assert by_sid("api_handler")["StartWorkflows"] == [OUTPUTS["WorkflowArn"]]
     executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:halftone-{STAGE}-workflow:*"
     assert by_sid("api_handler")["FollowWorkflows"] == [executions]
+
+
+def test_secrets_are_read_by_their_names() -> None:
+    parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/halftone-{STAGE}"
+    for handler in ("on_completion", "redeliver"):
+        assert by_sid(handler)["ReadSecrets"] == [f"{parameters}/webhook-secret", f"{parameters}/webhook-urls"]
 
 
 def test_the_sweep_reads_the_index_of_what_is_unfinished_and_no_record() -> None:
