@@ -20,11 +20,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import settings
 from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
-from infra import choices, roles, secrets
+from infra import additions, choices, roles, secrets
 from infra import stage as stages
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
+EXTRA = Path(__file__).with_name("policy-extra.json")
 MACHINES = {  # by the parameter of the template
     "WorkflowDefinition": TEMPLATE.with_name("workflow.asl.json"),
     "ChainDefinition": TEMPLATE.with_name("chain.asl.json"),
@@ -66,6 +67,8 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     config = json.loads((home / "config.json").read_text())
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     chosen_for_it = choices.read(config, stage)
+    extra = json.loads(EXTRA.read_text()) if EXTRA.exists() else {}
+    added = additions.read(config, stage, chosen_for_it.kms_keys, extra, roles.KINDS)
     name = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     chosen = loading.load(packaged(project, name))
     where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {session.region_name}"
@@ -79,7 +82,7 @@ def deploy(stage: str, project: Path, pipeline: str | None) -> None:
     account = session.client("sts").get_caller_identity()["Account"]
     present_policies = read_policies(home / roles.folder(stage))
     former = roles.former_folders(present_policies, variables["SOURCE_BUCKET"])
-    estate = roles.Estate(stage, session.region_name, account, variables, chosen, former)
+    estate = roles.Estate(stage, session.region_name, account, variables, chosen, former, added)
     write_policies(home / roles.folder(stage), roles.policies(estate))
     configured = stages.configured(config, stage, variables, roles.policy_files(stage))
     (home / "config.json").write_text(stages.text(configured))

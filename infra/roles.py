@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.model.pipeline import Pipeline, Restore
 from chalicelib.webhooks.secrets import PARAMETERS
+from infra.additions import NOTHING, Additions
 from infra.stage import APP, Json, failed_queue
 
 KINDS = {
@@ -31,6 +32,7 @@ class Estate:
     variables: Mapping[str, str]
     pipeline: Pipeline
     former: Sequence[str] = ()
+    additions: Additions = NOTHING
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
@@ -83,7 +85,7 @@ def policies(estate: Estate) -> dict[str, Json]:
     if estate.pipeline.restore:
         statements["restore"] = _restoring(estate.pipeline.restore, estate)
     return {
-        kind: {"Version": "2012-10-17", "Statement": [*_own(kind, estate), *found]}
+        kind: {"Version": "2012-10-17", "Statement": _complete(kind, [*_own(kind, estate), *found], estate)}
         for kind, found in statements.items()
     }
 
@@ -94,10 +96,15 @@ def former_folders(present: Mapping[str, Json], source_bucket: str) -> list[str]
         statement
         for policy in present.values()
         for statement in policy["Statement"]
-        if "s3:DeleteObject" in statement["Action"]
+        if statement.get("Sid") in {"WriteVariants", "RemoveFormerVariants"}
     ]
     folders = {resource for statement in removing for resource in statement["Resource"]}
     return sorted(found for found in folders if found.startswith(f"{_bucket(source_bucket)}/"))
+
+
+def _complete(kind: str, found: list[Json], estate: Estate) -> list[Json]:
+    handlers = {handler: estate.arn("lambda", f"function:{estate.function(handler)}") for handler in KINDS[kind]}
+    return [*found, *estate.additions.statements(kind, handlers, found, estate.region)]
 
 
 def _own(kind: str, estate: Estate) -> list[Json]:

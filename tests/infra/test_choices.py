@@ -23,6 +23,10 @@ def test_who_hears_of_completions_is_read_in_order() -> None:
     assert choices.read({}, "prod") == choices.Choices()
 
 
+def test_keys_are_read_in_order() -> None:
+    assert chosen({"KMS_KEY_ARNS": "one, two,"}).kms_keys == ("one", "two")
+
+
 def test_a_stage_chooses_before_all_stages() -> None:
     every = {"NOTIFY": "ops@example.com"}
     assert chosen({}, every).subscriptions == (Subscription(protocol="email", endpoint="ops@example.com"),)
