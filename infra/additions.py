@@ -55,7 +55,7 @@ class Additions:
         """
         if not self.keys:
             return []
-        actions = {action for statement in found for action in statement["Action"]}
+        actions = {action for statement in found for action in statement["Action"] if statement["Effect"] == "Allow"}
         read = {action.partition(":")[0] for action in actions} & _ENCRYPTED
         written = {action.partition(":")[0] for action in actions & _WRITING}
         return [

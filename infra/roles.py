@@ -9,8 +9,9 @@ from infra.additions import NOTHING, Additions
 from infra.stage import APP, Json, failed_queue
 
 KINDS = {
-    "images": ("on_upload", "resize_task", "resize_later", "chain_resize", "chain_store"),
+    "images": ("on_upload", "resize_task", "resize_later", "chain_resize"),
     "api": ("api_handler",),
+    "records": ("chain_store",),
     "notices": ("chain_notify",),
     "fan_out": ("on_completion",),
     "redelivery": ("redeliver",),
@@ -77,6 +78,7 @@ def policies(estate: Estate) -> dict[str, Json]:
     statements = {
         "images": [*_images(estate), announce],
         "api": [*_images(estate), announce, _hand_over("resize_later", estate), *_workflows(estate)],
+        "records": [_records(estate)],
         "notices": [announce],
         "fan_out": [deliver, _hand_over("redeliver", estate), _secrets(estate)],
         "redelivery": [deliver, _secrets(estate)],
@@ -103,12 +105,21 @@ def former_folders(present: Mapping[str, Json], source_bucket: str) -> list[str]
 
 
 def _complete(kind: str, found: list[Json], estate: Estate) -> list[Json]:
-    handlers = {handler: estate.arn("lambda", f"function:{estate.function(handler)}") for handler in KINDS[kind]}
-    return [*found, *estate.additions.statements(kind, handlers, found, estate.region)]
+    return [*found, *estate.additions.statements(kind, _functions(kind, estate), found, estate.region)]
+
+
+def _functions(kind: str, estate: Estate) -> dict[str, str]:
+    """Return the ARNs of the functions of a kind."""
+    return {handler: estate.arn("lambda", f"function:{estate.function(handler)}") for handler in KINDS[kind]}
 
 
 def _own(kind: str, estate: Estate) -> list[Json]:
-    """Allow what every function needs: its log, and the queue for what Lambda gives up on."""
+    """Allow what every function needs: its log, and the queue for what Lambda gives up on.
+
+    Lambda sends to that queue as the function. Its own code, of which Lambda names the function, may not: `make
+    redrive` believes what is there (Lambda Developer Guide, "Using source function ARN").
+    """
+    queue = estate.arn("sqs", failed_queue(estate.stage))
     groups = [f"log-group:/aws/lambda/{estate.function(handler)}:*" for handler in KINDS[kind]]
     return [
         _allow(
@@ -116,7 +127,14 @@ def _own(kind: str, estate: Estate) -> list[Json]:
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             [estate.arn("logs", group) for group in groups],
         ),
-        _allow("KeepWhatFailed", ["sqs:SendMessage"], [estate.arn("sqs", failed_queue(estate.stage))]),
+        _allow("KeepWhatFailed", ["sqs:SendMessage"], [queue]),
+        {
+            "Sid": "LeaveQueueToLambda",
+            "Effect": "Deny",
+            "Action": ["sqs:SendMessage"],
+            "Resource": [queue],
+            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": list(_functions(kind, estate).values())}},
+        },
     ]
 
 
@@ -135,7 +153,7 @@ def _images(estate: Estate) -> list[Json]:
             ["s3:PutObject", "s3:DeleteObject"],
             [*(f"{bucket}/*" for bucket in buckets), *folders],
         ),
-        _allow("KeepRecords", ["dynamodb:GetItem", "dynamodb:PutItem"], [_table(estate)]),
+        _records(estate),
     ]
     if removable := [former for former in estate.former if former not in folders]:
         statements.append(_allow("RemoveFormerVariants", ["s3:DeleteObject"], removable))
@@ -166,6 +184,10 @@ def _secrets(estate: Estate) -> Json:
     """Allow to read what webhooks keep in Parameter Store. SSM's own key lets everybody decrypt whom SSM lets read."""
     names = [estate.arn("ssm", f"parameter/{APP}-{estate.stage}/{name}") for name in PARAMETERS]
     return _allow("ReadSecrets", ["ssm:GetParameter"], names)
+
+
+def _records(estate: Estate) -> Json:
+    return _allow("KeepRecords", ["dynamodb:GetItem", "dynamodb:PutItem"], [_table(estate)])
 
 
 def _find_unfinished(estate: Estate) -> Json:

@@ -21,7 +21,7 @@ def logged(deployed: Deployed, function: str, words: str) -> list[str]:
     """Return the lines that a function logged with these words."""
     logs = deployed.client.of("logs")
     group = "-".join(filter(None, ["/aws/lambda/halftone-local", function]))
-    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+    if group not in {found["logGroupName"] for found in logs.describe_log_groups()["logGroups"]}:
         return []
     events = logs.filter_log_events(logGroupName=group)["events"]
     return [event["message"] for event in events if words in event["message"]]
