@@ -24,7 +24,7 @@ LOCKED := requirements requirements-deploy requirements-dev bench/requirements t
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy destroy state unlock lock redrive reprocess test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy destroy state unlock lock redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ help: ## this list
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
 	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
 	@echo "  STAGE=name            deploy, destroy, state, unlock: which stage on AWS (default: dev)"
-	@echo "                        redrive, reprocess: likewise (default: the stage of the local AWS)"
+	@echo "                        redrive, reprocess, secrets: likewise (default: the stage of the local AWS)"
 	@echo "  SOURCE_BUCKET=name    deploy: a bucket that exists, for originals (default: one of the stage's own)"
 	@echo "  DEST_BUCKET=name      deploy: likewise, for variants"
 	@echo "  CANARY=yes, no        deploy: upload a picture and wait for it (default: the first time only)"
@@ -114,6 +114,9 @@ lock: test-tools ## write the requirements with hashes, from the .in files (ARGS
 
 redrive: deploy-tools ## hand back to the functions what Lambda gave up on
 	@$(CLOUD) redrive --stage $(RUNNING)
+
+secrets: deploy-tools ## put what webhooks need into Parameter Store
+	@$(CLOUD) secrets --stage $(RUNNING)
 
 reprocess: deploy-tools ## have every original looked at again, after a change of the pipeline
 	@$(CLOUD) reprocess --stage $(RUNNING)

@@ -18,7 +18,14 @@ class PermanentError(HalftoneError):
 
 
 class TransientError(HalftoneError):
-    """The surroundings failed, not the input: it is raised to Lambda, which retries."""
+    """The surroundings failed, not the input: it is raised to Lambda, which retries.
+
+    `in_flight` says whether what was sent may still take effect.
+    """
+
+    def __init__(self, message: str, *, in_flight: bool = False) -> None:
+        super().__init__(message)
+        self.in_flight = in_flight
 
 
 # --- permanent: what the caller asked for
@@ -134,13 +141,9 @@ class CompletionRefused(PermanentError):
 
 
 class StorageUnavailable(TransientError):
-    """S3 refused or failed; `in_flight` says whether what was sent may still take effect."""
+    """S3 refused or failed."""
 
     code = "storage_unavailable"
-
-    def __init__(self, message: str, *, in_flight: bool = False) -> None:
-        super().__init__(message)
-        self.in_flight = in_flight
 
 
 class CatalogueUnavailable(TransientError):
@@ -159,6 +162,16 @@ class WorkflowsUnavailable(TransientError):
     """Step Functions, or Lambda where work was handed to it, refused or failed."""
 
     code = "workflows_unavailable"
+
+
+class AccessDenied(TransientError):
+    """A policy, or the one of a key, does not let the function do its work.
+
+    The stage is at fault and not the image. So the event stays: Lambda tries it again, and then leaves it in the queue
+    of failed events until somebody has corrected the policy.
+    """
+
+    code = "access_denied"
 
 
 class ImageBusy(TransientError):

@@ -3,26 +3,22 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from chalicelib import subscriptions
 from chalicelib.model.picture import Limits
 from chalicelib.pipelines import loading
-from chalicelib.subscriptions import Subscription
-from chalicelib.webhooks import message, policy
+from chalicelib.webhooks import policy
+
+ELSEWHERE = {
+    "WEBHOOK_SECRET": "in Parameter Store (make secrets)",
+    "WEBHOOK_URLS": "in Parameter Store (make secrets)",
+    "NOTIFY": "under `deployment` in .chalice/config.json",
+}
+"""What the environment must not hold, because all functions would have it, and where it belongs."""
 
 
 class SettingsError(Exception):
     """The environment is unusable; the message lists every problem, one a line."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhooks:
-    """Which URLs hear of every completion, which hosts callers may name in theirs, and the secret that signs."""
-
-    urls: tuple[str, ...] = ()
-    hosts: frozenset[str] = frozenset()
-    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,8 @@ class Settings:
     target again, the one that carries out orders nobody waits for, and the one that brings images in line.
     `event_bus`: the EventBridge bus that hears of completions; None where none does.
     `memory_mib`: of the function that this is.
-    `subscriptions`: who else hears of completions; only deployment reads them.
+    `webhook_hosts`: where webhooks may go; without any there are no webhooks.
+    `parameters`: how the names of the stage's parameters begin.
     """
 
     source_bucket: str
@@ -46,12 +43,12 @@ class Settings:
     allowed_buckets: frozenset[str]
     limits: Limits
     memory_mib: int
-    webhooks: Webhooks
+    webhook_hosts: frozenset[str]
+    parameters: str
     redeliver_function: str
     deferred_function: str
     upload_function: str
     workflow_arn: str
-    subscriptions: tuple[Subscription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +119,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_cpu_seconds=positive("MAX_CPU_SECONDS", 9),
     )
     memory = positive("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1_769)
-    webhooks = _webhooks(environ, problems)
-    subscribers = _subscriptions(environ, problems)
+    hosts = _hosts(environ, problems)
+    problems.extend(
+        f"{name}: expected {place}, not in the environment" for name, place in ELSEWHERE.items() if environ.get(name)
+    )
     if problems:
         raise SettingsError("\n".join(["The stage's environment is incomplete or wrong:", *problems]))
     function = environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
@@ -137,57 +136,23 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         allowed_buckets=frozenset({source_bucket, dest_bucket, *_names(environ.get("ALLOWED_BUCKETS", ""))}),
         limits=limits,
         memory_mib=memory,
-        webhooks=webhooks,
+        webhook_hosts=hosts,
+        parameters=f"/{function.rpartition('-')[0]}/",
         redeliver_function=function.removesuffix("on_completion") + "redeliver",
         deferred_function=f"{function}-resize_later",  # the REST function's name is the beginning of all others
         upload_function=function.removesuffix("sweep") + "on_upload",
         workflow_arn=workflow,
-        subscriptions=subscribers,
     )
 
 
-def _webhooks(environ: Mapping[str, str], problems: list[str]) -> Webhooks:
-    """Read the settings of webhooks; a URL is called by its number, because it may hold a secret."""
-    urls = tuple(_names(environ.get("WEBHOOK_URLS", "")))
-    own = {}
-    for number, url in enumerate(urls, start=1):
-        try:
-            own[policy.endpoint(url).host] = number
-        except ValueError as error:
-            problems.append(f"WEBHOOK_URLS: number {number}: {error}")
-    hosts = frozenset(_names(environ.get("WEBHOOK_HOSTS", ""))) or frozenset(own)
+def _hosts(environ: Mapping[str, str], problems: list[str]) -> frozenset[str]:
+    hosts = frozenset(_names(environ.get("WEBHOOK_HOSTS", "")))
     problems.extend(
         f"WEBHOOK_HOSTS: expected host names in lower case, or .example.com for all below it, got {host!r}"
         for host in sorted(hosts)
         if not policy.is_host(host.removeprefix("."))
     )
-    problems.extend(
-        f"WEBHOOK_URLS: number {number}: expected a host of WEBHOOK_HOSTS, got {host!r}"
-        for host, number in own.items()
-        if not policy.is_allowed(host, hosts)
-    )
-    if not hosts and not urls:
-        return Webhooks()
-    try:
-        secret = message.read_secret(environ.get("WEBHOOK_SECRET", ""))
-    except ValueError as error:
-        problems.append(f"WEBHOOK_SECRET: {error}")
-        secret = b""
-    return Webhooks(urls=urls, hosts=hosts, secret=secret)
-
-
-def _subscriptions(environ: Mapping[str, str], problems: list[str]) -> tuple[Subscription, ...]:
-    found: dict[str, Subscription] = {}
-    for number, entry in enumerate(_names(environ.get("NOTIFY", "")), start=1):
-        try:
-            subscription = subscriptions.parse(entry)
-        except ValueError as error:
-            problems.append(f"NOTIFY: number {number}: {error}")
-            continue
-        if subscription.endpoint in found:
-            problems.append(f"NOTIFY: number {number}: expected each address once, got {subscription.endpoint} again")
-        found[subscription.endpoint] = subscription
-    return tuple(found.values())
+    return hosts
 
 
 def filterable(prefix: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.functions import LambdaFunction
+from chalicelib.aws.parameters import Parameters
 from chalicelib.aws.storage import S3Storage
 from chalicelib.aws.targets import EmfMetrics, EventBus
 from chalicelib.aws.topic import SnsCompletions
@@ -19,6 +20,7 @@ from chalicelib.renderer.guard import Renderer, child_memory
 from chalicelib.usecases.entry import Attempt
 from chalicelib.usecases.fan_out import Outlets
 from chalicelib.usecases.ports import Call, Halftone
+from chalicelib.webhooks import secrets as webhook_secrets
 from chalicelib.webhooks.sender import Route, Webhook
 
 MARGIN_MS = 2_000
@@ -56,20 +58,31 @@ def renderer() -> Renderer:
     return Renderer(child_memory(settings.load().memory_mib))
 
 
-@cache
 def outlets() -> Outlets:
-    """Wire what stands behind the completions topic; raises SettingsError with all problems."""
+    """Wire what stands behind the completions topic, for one invocation: the secrets may be others in the next.
+
+    Raises SettingsError with all problems, SecretsError likewise, and CompletionsUnavailable if nobody has the secrets.
+    """
     stage = settings.load()
-    route = Route(secret=stage.webhooks.secret, hosts=stage.webhooks.hosts)
+    webhooks = webhook_secrets.NONE
+    if stage.webhook_hosts:
+        webhooks = webhook_secrets.read(parameters(stage.parameters).read(), stage.webhook_hosts)
+    route = Route(secret=webhooks.secret, hosts=stage.webhook_hosts)
     return Outlets(
         targets=(
             EmfMetrics(),
             *([EventBus(stage.event_bus)] if stage.event_bus else []),
-            *(Webhook(url, route) for url in stage.webhooks.urls),
+            *(Webhook(url, route) for url in webhooks.urls),
         ),
         webhook=partial(Webhook, route=route),
         hand_over=LambdaFunction(stage.redeliver_function, unreachable=CompletionsUnavailable).hand_over,
     )
+
+
+@cache
+def parameters(prefix: str) -> Parameters:
+    """Wire what Parameter Store has for webhooks."""
+    return Parameters(prefix, webhook_secrets.PARAMETERS)
 
 
 @cache

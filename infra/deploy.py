@@ -19,7 +19,22 @@ from chalicelib import settings
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.pipelines import loading
 from chalicelib.subscriptions import Subscription
-from infra import artefacts, buckets, canary, chalice, functions, inventory, lock, notifications, places, roles, stacks
+from infra import (
+    additions,
+    artefacts,
+    buckets,
+    canary,
+    chalice,
+    choices,
+    functions,
+    inventory,
+    lock,
+    notifications,
+    places,
+    roles,
+    secrets,
+    stacks,
+)
 from infra import stage as stages
 from infra.buckets import Bucket
 from infra.destroy import destroy
@@ -28,6 +43,8 @@ from infra.places import Place
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
+EXTRA = Path(__file__).with_name("policy-extra.json")
+EXTRA = Path(__file__).with_name("policy-extra.json")
 MACHINES = {  # by the parameter of the template
     "WorkflowDefinition": TEMPLATE.with_name("workflow.asl.json"),
     "ChainDefinition": TEMPLATE.with_name("chain.asl.json"),
@@ -90,6 +107,9 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
     _check_name(stage)
     config = chalice.config(project)
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
+    choice = choices.read(config, stage)
+    extra = json.loads(EXTRA.read_text()) if EXTRA.exists() else {}
+    added = additions.read(config, stage, choice.kms_keys, extra, roles.KINDS)
     name = wishes.pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     pipeline = loading.load(chalice.packaged(project, name))
     print(f"stage {stage} with pipeline {name}, on {place}", flush=True)
@@ -103,9 +123,10 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
         outputs = stacks.apply(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)
         variables = stages.environment(outputs, {**present, "PIPELINE": name})
         checked = settings.load({**config.get("environment_variables", {}), **variables})
+        secrets.check(place.client("ssm"), stage, checked.webhook_hosts)
         policies = chalice.read_policies(project, stage)
         former = roles.former_folders(policies, variables["SOURCE_BUCKET"])
-        estate = roles.Estate(stage, place.region, place.account, place.partition, variables, pipeline, former)
+        estate = roles.Estate(stage, place.region, place.account, place.partition, variables, pipeline, former, added)
         chalice.write_policies(project, stage, roles.policies(estate))
         chalice.configure(project, stages.configured(config, stage, variables, roles.policy_files(stage)))
         functions.settle(lambdas, found.functions.values())
@@ -116,7 +137,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
         functions.keep_what_fails(lambdas, own.values(), place.arn("sqs", stages.failed_queue(stage)))
         if wishes.canary or (wishes.canary is None and not found.apis):
             canary.fly(place, variables, pipeline.source)
-        subscribe(cloudformation, stage, checked.completions_topic_arn, checked.subscriptions)
+        subscribe(cloudformation, stage, checked.completions_topic_arn, choice.subscriptions)
 
 
 def subscribe(cloudformation: Any, stage: str, topic_arn: str, named: Iterable[Subscription]) -> None:

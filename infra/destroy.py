@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from infra import buckets, inventory, lock, stacks
+from infra import buckets, inventory, lock, secrets, stacks
 from infra import stage as stages
 from infra.errors import DeployError
 from infra.inventory import Inventory
@@ -47,6 +47,8 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
             print(f"deleted the pictures in {name}", flush=True)
         for stack in (stages.subscriptions_stack(stage), stages.stack(stage)):
             stacks.delete(cloudformation, stack)
+        for name in secrets.forget(place.client("ssm"), stage):
+            print(f"deleted parameter {name}", flush=True)
         logs = place.client("logs")
         for group in inventory.take(place, stage).logs:  # those of the last calls, too
             logs.delete_log_group(logGroupName=group)
@@ -67,6 +69,7 @@ def left(place: Place, stage: str, found: Inventory) -> list[str]:
         *(f"schedule {rule}" for rule in found.rules.values()),
         *(f"subscription {one['SubscriptionArn']}" for one in found.subscriptions),
         *(f"event source mapping {uuid}" for uuid in found.sources),
+        *(f"parameter {name}" for name in secrets.names(place.client("ssm"), stage)),
         *(f"log group {group}" for group in found.logs),
         *(f"stack {name}" for name in present),
     ]

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.model.pipeline import Pipeline, Restore
+from chalicelib.webhooks.secrets import PARAMETERS
+from infra.additions import NOTHING, Additions
 from infra.stage import APP, Json, failed_queue
 
 KINDS = {
-    "images": ("on_upload", "resize_task", "resize_later", "chain_resize", "chain_store"),
+    "images": ("on_upload", "resize_task", "resize_later", "chain_resize"),
     "api": ("api_handler",),
+    "records": ("chain_store",),
     "notices": ("chain_notify",),
     "fan_out": ("on_completion",),
     "redelivery": ("redeliver",),
@@ -31,6 +34,7 @@ class Estate:
     variables: Mapping[str, str]
     pipeline: Pipeline
     former: Sequence[str] = ()
+    additions: Additions = NOTHING
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
@@ -78,15 +82,16 @@ def policies(estate: Estate) -> dict[str, Json]:
     statements = {
         "images": [*_images(estate), announce],
         "api": [*_images(estate), announce, _hand_over("resize_later", estate), *_workflows(estate)],
+        "records": [_records(estate)],
         "notices": [announce],
-        "fan_out": [*deliver, _hand_over("redeliver", estate)],
-        "redelivery": deliver,
+        "fan_out": [*deliver, _hand_over("redeliver", estate), _secrets(estate)],
+        "redelivery": [*deliver, _secrets(estate)],
         "sweep": [_find_unfinished(estate), _hand_over("on_upload", estate)],
     }
     if estate.pipeline.restore:
         statements["restore"] = _restoring(estate.pipeline.restore, estate)
     return {
-        kind: {"Version": "2012-10-17", "Statement": [*_own(kind, estate), *found]}
+        kind: {"Version": "2012-10-17", "Statement": _complete(kind, [*_own(kind, estate), *found], estate)}
         for kind, found in statements.items()
     }
 
@@ -97,14 +102,28 @@ def former_folders(present: Mapping[str, Json], source_bucket: str) -> list[str]
         statement
         for policy in present.values()
         for statement in policy["Statement"]
-        if "s3:DeleteObject" in statement["Action"]
+        if statement.get("Sid") in {"WriteVariants", "RemoveFormerVariants"}
     ]
     folders = {resource for statement in removing for resource in statement["Resource"]}
     return sorted(found for found in folders if f":s3:::{source_bucket}/" in found)
 
 
+def _complete(kind: str, found: list[Json], estate: Estate) -> list[Json]:
+    return [*found, *estate.additions.statements(kind, _functions(kind, estate), found, estate.region)]
+
+
+def _functions(kind: str, estate: Estate) -> dict[str, str]:
+    """Return the ARNs of the functions of a kind."""
+    return {handler: estate.arn("lambda", f"function:{estate.function(handler)}") for handler in KINDS[kind]}
+
+
 def _own(kind: str, estate: Estate) -> list[Json]:
-    """Allow what every function needs: its log, and the queue for what Lambda gives up on."""
+    """Allow what every function needs: its log, and the queue for what Lambda gives up on.
+
+    Lambda sends to that queue as the function. Its own code, of which Lambda names the function, may not: `make
+    redrive` believes what is there (Lambda Developer Guide, "Using source function ARN").
+    """
+    queue = estate.arn("sqs", failed_queue(estate.stage))
     groups = [f"log-group:/aws/lambda/{estate.function(handler)}:*" for handler in KINDS[kind]]
     return [
         _allow(
@@ -112,7 +131,14 @@ def _own(kind: str, estate: Estate) -> list[Json]:
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             [estate.arn("logs", group) for group in groups],
         ),
-        _allow("KeepWhatFailed", ["sqs:SendMessage"], [estate.arn("sqs", failed_queue(estate.stage))]),
+        _allow("KeepWhatFailed", ["sqs:SendMessage"], [queue]),
+        {
+            "Sid": "LeaveQueueToLambda",
+            "Effect": "Deny",
+            "Action": ["sqs:SendMessage"],
+            "Resource": [queue],
+            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": list(_functions(kind, estate).values())}},
+        },
     ]
 
 
@@ -131,7 +157,7 @@ def _images(estate: Estate) -> list[Json]:
             ["s3:PutObject", "s3:DeleteObject"],
             [*(f"{bucket}/*" for bucket in buckets), *folders],
         ),
-        _allow("KeepRecords", ["dynamodb:GetItem", "dynamodb:PutItem"], [_table(estate)]),
+        _records(estate),
     ]
     if removable := [former for former in estate.former if former not in folders]:
         statements.append(_allow("RemoveFormerVariants", ["s3:DeleteObject"], removable))
@@ -156,6 +182,16 @@ def _reading(buckets: list[str], objects: list[str]) -> list[Json]:
         _allow("ReadObjects", ["s3:GetObject"], objects),
         _allow("TellGoneFromForbidden", ["s3:ListBucket"], buckets),
     ]
+
+
+def _secrets(estate: Estate) -> Json:
+    """Allow to read what webhooks keep in Parameter Store. SSM's own key lets everybody decrypt whom SSM lets read."""
+    names = [estate.arn("ssm", f"parameter/{APP}-{estate.stage}/{name}") for name in PARAMETERS]
+    return _allow("ReadSecrets", ["ssm:GetParameter"], names)
+
+
+def _records(estate: Estate) -> Json:
+    return _allow("KeepRecords", ["dynamodb:GetItem", "dynamodb:PutItem"], [_table(estate)])
 
 
 def _find_unfinished(estate: Estate) -> Json:

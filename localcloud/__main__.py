@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("--port", type=int, help=f"where the local cloud listens (default: {clouds.DEFAULT_PORT})")
     parser.add_argument("--pipeline", help="the pipeline of the local stage (default: default)")
-    parser.add_argument("--stage", default=STAGE, help="redrive, reprocess: of which stage (default: the local one)")
+    parser.add_argument(
+        "--stage", default=STAGE, help="redrive, reprocess, secrets: of which stage (default: the local one)"
+    )
     parser.add_argument("rest", nargs="*", help="chaos, load, coldstart, cost: options of their own, after --")
     options = parser.parse_args()
     try:
@@ -75,6 +77,10 @@ def reprocess(options: argparse.Namespace) -> None:
     _operate("infra.reprocess", options.stage)
 
 
+def secrets(options: argparse.Namespace) -> None:
+    _operate("infra.secrets", options.stage)
+
+
 def chaos(options: argparse.Namespace) -> None:
     _on_a_cloud_of_its_own("localcloud.chaos", options.rest)
 
@@ -117,6 +123,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "logs": logs,
     "redrive": redrive,
     "reprocess": reprocess,
+    "secrets": secrets,
     "chaos": chaos,
     "load": load,
     "coldstart": coldstart,

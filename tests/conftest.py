@@ -150,7 +150,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def stage(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:  # noqa: ARG001 - it only has to be set
     with mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": False}}):
         wiring.halftone.cache_clear()
-        wiring.outlets.cache_clear()
+        wiring.parameters.cache_clear()
         s3, sns, sqs, dynamodb = (clients.client(service) for service in ("s3", "sns", "sqs", "dynamodb"))
         for bucket in ("originals", "variants", "extra"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -187,4 +187,4 @@ def stage(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]
         tested = Stage(wiring.halftone(), s3, sqs, queue)
         yield tested
         wiring.halftone.cache_clear()
-        wiring.outlets.cache_clear()
+        wiring.parameters.cache_clear()

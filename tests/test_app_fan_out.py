@@ -1,6 +1,5 @@
 """From the completions topic to the targets, and again, as Lambda calls the handlers."""
 
-import base64
 import json
 import socket
 from pathlib import Path
@@ -10,9 +9,10 @@ from botocore.stub import Stubber
 from chalice.test import Client
 
 import app as halftone_app
-from chalicelib import events, wiring
+from chalicelib import events
 from chalicelib.aws.clients import client as aws
 from chalicelib.errors import CompletionsUnavailable
+from infra.secrets import keep
 from tests.conftest import picture
 from tests.test_events import record
 
@@ -22,12 +22,10 @@ URL = "https://hooks.example.com/token"
 @pytest.fixture
 def client(stage, monkeypatch):  # noqa: ARG001 - the world that the handlers see
     monkeypatch.chdir(Path(__file__).parent.parent)
-    monkeypatch.setenv("WEBHOOK_URLS", URL)
-    monkeypatch.setenv("WEBHOOK_SECRET", "whsec_" + base64.b64encode(b"s" * 32).decode())
+    monkeypatch.setenv("WEBHOOK_HOSTS", "hooks.example.com")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "halftone-test-on_completion")
-    wiring.outlets.cache_clear()
-    yield Client(halftone_app.app)
-    wiring.outlets.cache_clear()
+    keep(aws("ssm"), "test", URL, new_secret=True)
+    return Client(halftone_app.app)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.handlers import add_expect_header
 
-from chalicelib.errors import TransientError
+from chalicelib.aws.denials import is_denied, tell
+from chalicelib.errors import AccessDenied, TransientError
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -29,7 +30,7 @@ _HURRIED = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"
 """Of the services that a completion is handed to: on_completion has 10 seconds for it, after the 20 of its patience."""
 
 
-type Service = Literal["dynamodb", "events", "lambda", "s3", "sns", "stepfunctions"]
+type Service = Literal["dynamodb", "events", "lambda", "s3", "sns", "ssm", "stepfunctions"]
 """What the functions call. The layer has the descriptions of these services and of no others."""
 
 tries = threading.local()
@@ -46,7 +47,7 @@ def client(service: Service) -> Any:
     """
     config = _CONFIG.merge(Config(parameter_validation=service == "s3"))
     made = _session().create_client(
-        service, config=config.merge(_HURRIED) if service in {"events", "lambda"} else config
+        service, config=config.merge(_HURRIED) if service in {"events", "lambda", "ssm"} else config
     )
     if service == "s3":
         made.meta.events.unregister("before-call.s3", add_expect_header)
@@ -71,11 +72,15 @@ def _session() -> botocore.session.Session:
 
 @contextmanager
 def raising(error: type[TransientError], what: str) -> Iterator[None]:
-    """Turn whatever botocore raises into `error`; AWS's own words stay inside, as its cause."""
+    """Turn whatever botocore raises into `error`, or into AccessDenied; AWS's own words stay inside, as its cause."""
     try:
         yield
     except ClientError as cause:
-        raise error(f"{what}: {error_code(cause)}") from cause
+        code = error_code(cause)
+        if is_denied(code):
+            tell(cause.operation_name, code, str(cause))
+            raise AccessDenied(f"{what}: access was denied ({code})") from cause
+        raise error(f"{what}: {code}") from cause
     except (BotoCoreError, HTTPClientError) as cause:
         raise error(f"{what}: {type(cause).__name__}") from cause
 

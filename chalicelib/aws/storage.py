@@ -9,7 +9,8 @@ from functools import cache
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import client, error_code, raising, tries
-from chalicelib.errors import InvalidRequest, NotFound, StorageUnavailable
+from chalicelib.aws.denials import is_denied, tell
+from chalicelib.errors import AccessDenied, InvalidRequest, NotFound, StorageUnavailable, TransientError
 from chalicelib.usecases.entry import Location
 from chalicelib.usecases.ports import Stat, StoredObject, Taken
 
@@ -111,7 +112,16 @@ class S3Storage:
             with _writing("S3 did not remove variants"):
                 response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := response.get("Errors"):
-                raise StorageUnavailable(f"S3 did not remove variants: {errors[0].get('Code', 'unknown')}")
+                raise _not_removed(errors[0])
+
+
+def _not_removed(fault: Mapping[str, str]) -> TransientError:
+    """Return the error for one object of several; the answer as a whole is no error."""
+    code = fault.get("Code", "unknown")
+    if not is_denied(code):
+        return StorageUnavailable(f"S3 did not remove variants: {code}")
+    tell("DeleteObjects", code, fault.get("Message", ""))
+    return AccessDenied(f"S3 did not remove variants: access was denied ({code})")
 
 
 def _put(
@@ -129,7 +139,7 @@ def _put(
 
 @contextmanager
 def _writing(what: str) -> Iterator[None]:
-    """Turn what botocore raises into StorageUnavailable, and say whether what was sent may still take effect.
+    """Turn what botocore raises into a TransientError, and say whether what was sent may still take effect.
 
     A refusal is S3's last word. After a try that got no answer, of which botocore makes several, nobody knows.
     """
@@ -137,7 +147,7 @@ def _writing(what: str) -> Iterator[None]:
     try:
         with raising(StorageUnavailable, what):
             yield
-    except StorageUnavailable as error:
+    except TransientError as error:
         error.in_flight = tries.unanswered or not isinstance(error.__cause__, ClientError)
         raise
     if tries.unanswered:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from chalicelib.errors import CatalogueUnavailable, ImageBusy, StorageUnavailable, TransientError
-from chalicelib.model.record import Record, Status
+from chalicelib.errors import AccessDenied, CatalogueUnavailable, ImageBusy, TransientError
+from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.decide import Cause, Decision, decide, facts
 from chalicelib.usecases.entry import Entry, Image, Lease, Possible
@@ -99,10 +99,12 @@ def giving_up(entry: Entry, halftone: Halftone, call: Call) -> Iterator[None]:
     try:
         yield
     except TransientError as error:
-        in_flight = isinstance(error, StorageUnavailable) and error.in_flight
-        moment = int(now().timestamp())
-        with suppress(CatalogueUnavailable):
-            halftone.catalogue.change(entry, lambda stands: given_up(stands, call.attempt, moment, in_flight=in_flight))
+        in_flight, moment = error.in_flight, int(now().timestamp())
+        denied = Failure(code=error.code, message=str(error)) if isinstance(error, AccessDenied) else None
+        with suppress(CatalogueUnavailable, AccessDenied):
+            halftone.catalogue.change(
+                entry, lambda stands: given_up(stands, call.attempt, moment, in_flight=in_flight, denied=denied)
+            )
         raise
 
 

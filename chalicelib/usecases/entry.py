@@ -53,7 +53,8 @@ class Lease:
     """Who alone may write the pipeline's variants, and until when (Unix seconds).
 
     `redo`: what is in the buckets is in doubt. `takes_notes`: the holder looks again when a newer change was noted.
-    `given_up`: its work is unfinished, and what it sent until then may still take effect.
+    `given_up`: its work is unfinished, and what it sent until then may still take effect. `denied`: what it was not
+    allowed to do.
     """
 
     delivery: str
@@ -63,6 +64,7 @@ class Lease:
     redo: bool = False
     takes_notes: bool = True
     given_up: bool = False
+    denied: Failure | None = None
 
     def is_over(self, moment: float) -> bool:
         """Tell whether nothing that the holder does can take effect any more."""
@@ -148,8 +150,8 @@ class Entry:
 
     @property
     def shown(self) -> Record:
-        """The record as outsiders see it: it is being processed while somebody holds the lease."""
-        return replace(self.record, status=Status.PROCESSING, error=None) if self.lease else self.record
+        """The record as outsiders see it: it is being processed while there is a lease, also one that was given up."""
+        return replace(self.record, status=Status.PROCESSING, error=self.lease.denied) if self.lease else self.record
 
     @property
     def redo(self) -> bool:

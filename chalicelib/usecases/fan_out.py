@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.errors import CompletionsUnavailable, PermanentError
+from chalicelib.errors import CompletionsUnavailable, PermanentError, TransientError
 from chalicelib.model.completion import Announcement, Completion, Handover
 
 log = logging.getLogger("halftone.fan_out")
@@ -94,7 +94,7 @@ def _handed_over(name: str, announcement: Announcement, outlets: Outlets) -> boo
     handover = Handover(target=name, completion=announcement.completion, callback_url=announcement.callback_url)
     try:
         outlets.hand_over(handover)
-    except CompletionsUnavailable:
+    except TransientError:
         log.exception("Not handed over", extra=_about(name, announcement))
         return False
     return True

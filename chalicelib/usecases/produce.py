@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from chalicelib.errors import DeadlineExceeded, EmptyObject, FileTooLarge, StorageUnavailable, TimeIsUp
+from chalicelib.errors import DeadlineExceeded, EmptyObject, FileTooLarge, TimeIsUp, TransientError
 from chalicelib.model.order import AdHoc
 from chalicelib.model.picture import RenderedVariant, Rendering
 from chalicelib.model.record import Variant
@@ -60,7 +60,7 @@ def store(placed: Sequence[Placed], image: Image, halftone: Halftone) -> tuple[V
     wait(writes)
     errors = [error for write in writes if (error := write.exception())]
     for error in errors:
-        if isinstance(error, StorageUnavailable) and error.in_flight:
+        if isinstance(error, TransientError) and error.in_flight:
             raise error
     return tuple(write.result() for write in writes)
 

@@ -132,7 +132,7 @@ def _check_callback(order: ResizeOrder, halftone: Halftone) -> None:
     if order.callback_url is None:
         return
     host = policy.endpoint(order.callback_url).host
-    if not policy.is_allowed(host, halftone.settings.webhooks.hosts):
+    if not policy.is_allowed(host, halftone.settings.webhook_hosts):
         raise InvalidRequest(
             f"callback_url: host {host} is not on this stage's allow-list of webhooks", field="callback_url"
         )

@@ -60,14 +60,17 @@ def noted(entry: Entry, sequencer: str) -> Entry:
     return replace(entry, sequencer=max(entry.sequencer, sequencer))
 
 
-def given_up(entry: Entry, attempt: Attempt, moment: int, *, in_flight: bool) -> Entry:
-    """End the attempt's lease with its work unfinished. `in_flight`: what was sent may still take effect."""
+def given_up(entry: Entry, attempt: Attempt, moment: int, *, in_flight: bool, denied: Failure | None = None) -> Entry:
+    """End the attempt's lease with its work unfinished, and put down what it was not allowed to do.
+
+    `in_flight`: what was sent may still take effect.
+    """
     if entry.lease is None or not entry.held_by(attempt):
         return entry
     until = moment if in_flight else moment - MARGIN
     return replace(
         entry,
-        lease=replace(entry.lease, until=until, given_up=True),
+        lease=replace(entry.lease, until=until, given_up=True, denied=denied),
         possible_locations=tuple(
             replace(place, until=until) if place.nonce == attempt.nonce else place for place in entry.possible_locations
         ),

@@ -57,7 +57,7 @@ def test_times_are_left_as_aws_writes_them():
     assert isinstance(client("s3").head_object(Bucket="variants", Key="a.jpg")["LastModified"], str)
 
 
-@pytest.mark.parametrize("service", ["events", "lambda"])
+@pytest.mark.parametrize("service", ["events", "lambda", "ssm"])
 @pytest.mark.usefixtures("environment")
 def test_what_completions_are_handed_to_answers_within_the_time_that_is_left(service):
     config = client(service).meta.config

@@ -36,7 +36,7 @@ from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Record, Status
 from chalicelib.model.storage import StorageChange
 from chalicelib.pipelines import loading
-from chalicelib.settings import Settings, Webhooks
+from chalicelib.settings import Settings
 from chalicelib.usecases import ad_hoc, announce, chain, claim, produce, reconcile, resize, sweep, take_over
 from chalicelib.usecases.defer import carry_out
 from chalicelib.usecases.entry import Attempt, Entry, Image
@@ -238,7 +238,8 @@ class History:
             allowed_buckets=frozenset({SOURCE, DEST}),
             limits=Limits(),
             memory_mib=1_769,
-            webhooks=Webhooks(),
+            webhook_hosts=frozenset(),
+            parameters="/test/",
             redeliver_function="redeliver",
             deferred_function="resize_later",
             upload_function="on_upload",

@@ -25,6 +25,7 @@ STATUSES = {
     "DeadlineExceeded": 504,
     "StorageUnavailable": 503,
     "CatalogueUnavailable": 503,
+    "AccessDenied": 503,
     "CompletionsUnavailable": 503,
     "WorkflowsUnavailable": 503,
     "ImageBusy": 503,

@@ -92,7 +92,7 @@ def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
     place = config = json.loads(path.read_text())
     for name in where:
         place = place.setdefault(name, {})
-    place.setdefault("environment_variables", {})["NOTIFY"] = ", ".join(entries)
+    place.setdefault("deployment", {})["NOTIFY"] = ", ".join(entries)
     path.write_text(json.dumps(config))
 
 

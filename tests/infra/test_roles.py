@@ -23,11 +23,11 @@ EXPECTED = {
     "resize_task": IMAGES,
     "resize_later": IMAGES,
     "chain_resize": IMAGES,
-    "chain_store": IMAGES,
+    "chain_store": {"dynamodb:GetItem", "dynamodb:PutItem"},
     "api_handler": IMAGES | WORKFLOWS | {"lambda:InvokeFunction"},
     "chain_notify": {"sns:Publish"},
-    "on_completion": {"events:PutEvents", "lambda:InvokeFunction"},
-    "redeliver": {"events:PutEvents"},
+    "on_completion": {"events:PutEvents", "lambda:InvokeFunction", "ssm:GetParameter"},
+    "redeliver": {"events:PutEvents", "ssm:GetParameter"},
     "sweep": {"dynamodb:Query", "lambda:InvokeFunction"},
     "on_destination": READING | {"s3:PutObject"},
 }
@@ -87,7 +87,8 @@ def test_every_function_has_a_policy() -> None:
 @pytest.mark.parametrize("handler", EXPECTED)
 def test_a_function_may_do_what_it_does_and_nothing_else(handler: str) -> None:
     """So those that talk to hosts of others may touch no picture and no record, and start nothing."""
-    actions = [action for statement in statements(handler) for action in statement["Action"]]
+    granted = [statement for statement in statements(handler) if statement["Effect"] == "Allow"]
+    actions = [action for statement in granted for action in statement["Action"]]
     assert sorted(actions) == sorted(OWN | EXPECTED[handler]), "nothing by a pattern, and nothing twice"
 
 
@@ -101,6 +102,7 @@ def test_nothing_is_allowed_on_everything(handler: str) -> None:
         "sqs": "halftone-local-other",
         "events": "event-bus/other",
         "lambda": "function:halftone-local-chain_store",
+        "ssm": "parameter/halftone-local/other",
         "states": "stateMachine:halftone-local-chain",
         "logs": "log-group:/aws/lambda/halftone-local-eu-on_upload:log-stream:a",
     }.items():
@@ -136,6 +138,12 @@ def test_work_can_be_handed_over_to_one_function_each_and_to_one_machine() -> No
     assert by_sid("api_handler")["StartWorkflows"] == [OUTPUTS["WorkflowArn"]]
     executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:halftone-{STAGE}-workflow:*"
     assert by_sid("api_handler")["FollowWorkflows"] == [executions]
+
+
+def test_secrets_are_read_by_their_names() -> None:
+    parameters = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/halftone-{STAGE}"
+    for handler in ("on_completion", "redeliver"):
+        assert by_sid(handler)["ReadSecrets"] == [f"{parameters}/webhook-secret", f"{parameters}/webhook-urls"]
 
 
 def test_the_sweep_reads_the_index_of_what_is_unfinished_and_no_record() -> None:

@@ -75,11 +75,13 @@ def deployed_names() -> dict[str, str]:
 
 def test_alarms_are_of_what_there_is() -> None:
     alarms = properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 5
+    assert len(alarms) == 6
     for alarm in alarms.values():
         (dimension,) = alarm["Dimensions"]
         if dimension["Name"] == "FunctionName":
             assert dimension["Value"]["Fn::Sub"] in deployed_names()
+        elif dimension["Name"] == "service":
+            assert dimension["Value"] == DOCUMENT["Outputs"]["PowertoolsServiceName"]["Value"]
         else:
             assert dimension["Value"] == {"Fn::GetAtt": ["FailedQueue", "QueueName"]}
         assert alarm["TreatMissingData"] == "notBreaching"

@@ -6,7 +6,6 @@ import pytest
 
 from chalicelib import events, orders
 from chalicelib.errors import InvalidRequest, UnsupportedFormat
-from chalicelib.settings import Webhooks
 from chalicelib.usecases.resize import resize
 from tests.conftest import call, picture
 
@@ -18,8 +17,8 @@ CALL = call()
 @pytest.fixture
 def halftone(stage):
     stage.upload("photo.jpg", picture())
-    allowed = Webhooks(hosts=frozenset({"hooks.example.com"}), secret=b"s" * 32)
-    return replace(stage.halftone, settings=replace(stage.halftone.settings, webhooks=allowed))
+    allowed = frozenset({"hooks.example.com"})
+    return replace(stage.halftone, settings=replace(stage.halftone.settings, webhook_hosts=allowed))
 
 
 def urls(stage):

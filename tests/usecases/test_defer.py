@@ -10,7 +10,6 @@ from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailabl
 from chalicelib.identity import image_id
 from chalicelib.model.completion import CompletionEvent
 from chalicelib.model.record import Status
-from chalicelib.settings import Webhooks
 from chalicelib.usecases.defer import carry_out, defer, resize_or_defer
 from chalicelib.usecases.resize import resize
 from tests.conftest import call, failing, picture
@@ -21,8 +20,8 @@ PHOTO = {"bucket": "originals", "key": "photo.jpg"}
 
 @pytest.fixture
 def halftone(stage):
-    allowed = Webhooks(hosts=frozenset({"hooks.example.com"}), secret=b"s" * 32)
-    return replace(stage.halftone, settings=replace(stage.halftone.settings, webhooks=allowed))
+    allowed = frozenset({"hooks.example.com"})
+    return replace(stage.halftone, settings=replace(stage.halftone.settings, webhook_hosts=allowed))
 
 
 def order(**fields):

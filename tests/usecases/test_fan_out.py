@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from chalicelib.errors import CompletionRefused, CompletionsUnavailable
+from chalicelib.errors import AccessDenied, CompletionRefused, CompletionsUnavailable
 from chalicelib.model.completion import Announcement, Handover
 from chalicelib.usecases.fan_out import Outlets, deliver_again, fan_out
 from tests.test_notices import completion
@@ -25,13 +25,13 @@ class Target:
 
 
 class Redelivery:
-    def __init__(self, *, reachable=True):
-        self.reachable = reachable
+    def __init__(self, error=None):
+        self.error = error
         self.taken = []
 
     def hand_over(self, handover):
-        if not self.reachable:
-            raise CompletionsUnavailable("Lambda is away")
+        if self.error:
+            raise self.error
         self.taken.append(handover)
 
 
@@ -86,9 +86,10 @@ def test_a_target_that_hangs_is_handed_over_and_the_others_do_not_wait_for_it():
     assert len(other.received) == 1
 
 
-def test_what_can_be_neither_delivered_nor_handed_over_is_raised_after_all_have_had_their_turn():
+@pytest.mark.parametrize("error", [CompletionsUnavailable("Lambda is away"), AccessDenied("no policy for it")])
+def test_what_can_be_neither_delivered_nor_handed_over_is_raised_after_all_have_had_their_turn(error):
     targets = [Target("one", RuntimeError("broken")), Target("two"), Target("three", ValueError("worse"))]
-    behind = outlets(*targets, redelivery=Redelivery(reachable=False))
+    behind = outlets(*targets, redelivery=Redelivery(error))
     with pytest.raises(CompletionsUnavailable, match=r"^neither delivered nor handed over: one, three$"):
         fan_out([announcement(), announcement()], behind)
     assert [len(target.received) for target in targets] == [2, 2, 2]

@@ -1,0 +1,46 @@
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import SettingsError
+from chalicelib.subscriptions import Subscription
+from infra import choices
+
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:thumbnails"
+
+
+def chosen(stage: dict[str, Any], every: dict[str, Any] | None = None) -> choices.Choices:
+    return choices.read({"deployment": every or {}, "stages": {"prod": {"deployment": stage}}}, "prod")
+
+
+def test_who_hears_of_completions_is_read_in_order() -> None:
+    found = chosen({"NOTIFY": f"ops@example.com failures, +4915112345678,\n{QUEUE},"})
+    assert found.subscriptions == (
+        Subscription(protocol="email", endpoint="ops@example.com", failures_only=True),
+        Subscription(protocol="sms", endpoint="+4915112345678"),
+        Subscription(protocol="sqs", endpoint=QUEUE),
+    )
+    assert choices.read({}, "prod") == choices.Choices()
+
+
+def test_keys_are_read_in_order() -> None:
+    assert chosen({"KMS_KEY_ARNS": "one, two,"}).kms_keys == ("one", "two")
+
+
+def test_a_stage_chooses_before_all_stages() -> None:
+    every = {"NOTIFY": "ops@example.com"}
+    assert chosen({}, every).subscriptions == (Subscription(protocol="email", endpoint="ops@example.com"),)
+    assert chosen({"NOTIFY": ""}, every).subscriptions == ()
+
+
+def test_every_problem_is_reported() -> None:
+    with pytest.raises(SettingsError) as caught:
+        chosen({"NOTIFI": "x", "NOTIFY": "ops, a@example.com, +4915112345678 always, a@example.com failures"})
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.partition(": expected")[0] for line in lines] == [
+        "NOTIFI: there is no such setting of a deployment",
+        "NOTIFY: number 1",
+        "NOTIFY: number 3",
+        "NOTIFY: number 4",
+    ]
+    assert "each address once, got a@example.com again" in lines[3]
