@@ -33,6 +33,7 @@ from tests.test_events import record
 REGION, ACCOUNT, STAGE = "eu-west-1", "123456789012", "test"
 PLACE = f"{REGION}:{ACCOUNT}"
 MACHINE = f"arn:aws:states:{PLACE}:stateMachine:halftone-test-workflow"
+CHOSEN = {"WORKFLOW_ARN": MACHINE, "EVENT_BUS": "default"}
 PHOTO = {"bucket": "originals", "key": "photo.jpg"}
 BY_LAMBDA = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 """What Lambda does as the function: its log, and its on-failure destination. See tests/e2e for these."""
@@ -119,7 +120,8 @@ ANSWERS: dict[str, Any] = {
 @pytest.fixture
 def world(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.chdir(Path(__file__).parent.parent)
-    monkeypatch.setenv("WORKFLOW_ARN", MACHINE)
+    for name, value in CHOSEN.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("WEBHOOK_HOSTS", "hooks.invalid")
     wiring.halftone.cache_clear()
     for cached in (wiring.deferral, wiring.uploads, wiring.workflows):
@@ -131,7 +133,7 @@ def world(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         path.write_text(RESTORING)
         return Client(imported(monkeypatch, path))
 
-    variables = {**ENVIRONMENT, "WORKFLOW_ARN": MACHINE}
+    variables = {**ENVIRONMENT, **CHOSEN}
     made = World(stage, Client(halftone_app.app), variables, restoring, monkeypatch.setenv)
     with hooked(made):
         yield made
@@ -326,7 +328,7 @@ POLICIES = roles.policies(
         REGION,
         ACCOUNT,
         "aws",
-        {**ENVIRONMENT, "WORKFLOW_ARN": MACHINE},
+        {**ENVIRONMENT, **CHOSEN},
         Pipeline(name="mine", source=Source(), variants=(), restore=Restore(origin="in/", target="back/")),
     )
 )
