@@ -41,16 +41,17 @@ class EventBus:
         self._bus = bus
 
     def deliver(self, completion: Completion) -> None:
+        events = client("events")
         entry = {
             "EventBusName": self._bus,
             "Source": "halftone",
             "DetailType": completion.event.value,
             "Detail": msgspec.json.encode(completion).decode(),
-            "Resources": [f"arn:aws:s3:::{completion.bucket}/{completion.key}"],
+            "Resources": [f"arn:{events.meta.partition}:s3:::{completion.bucket}/{completion.key}"],
             "Time": completion.occurred_at,
         }
         with raising(CompletionsUnavailable, "EventBridge did not take the completion"):
-            response = client("events").put_events(Entries=[entry])
+            response = events.put_events(Entries=[entry])
         if response.get("FailedEntryCount"):
             code = response["Entries"][0].get("ErrorCode", "unknown")
             raise CompletionsUnavailable(f"EventBridge did not take the completion: {code}")
