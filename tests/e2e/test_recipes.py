@@ -416,7 +416,14 @@ def test_transfer(switched_to: Callable[[str], Stage]) -> None:
     assert json.loads(watch.get_dashboard(DashboardName=APP)["DashboardBody"])["widgets"]
     assert {alarm["AlarmName"] for alarm in watch.describe_alarms()["MetricAlarms"]} == {
         f"{APP}-{name}"
-        for name in ("given-up", "upload-errors", "upload-throttles", "upload-duration", "request-duration")
+        for name in (
+            "given-up",
+            "access-denied",
+            "upload-errors",
+            "upload-throttles",
+            "upload-duration",
+            "request-duration",
+        )
     }
 
     # No role may do everything, or do anything to everything.
