@@ -121,10 +121,20 @@ def _items(reader: Reader, iinf: Box) -> dict[int, Item]:
         if box.kind == b"infe" and version >= 2:
             size = 4 if version >= 3 else 2
             at = box.start + 4
-            items[reader.number(at, size)] = Item(reader.data[at + size + 2 : at + size + 6])
+            kind, rest = reader.data[at + size + 2 : at + size + 6], reader.data[at + size + 6 : box.end]
+            _check_text(kind + rest if kind == b"mime" else kind)
+            items[reader.number(at, size)] = Item(kind)
         if len(items) > MAX_ITEMS:
             raise ImageTooLarge(f"The file has more than {MAX_ITEMS:,} items")
     return items
+
+
+def _check_text(kind: bytes) -> None:
+    """Raise CorruptImage unless it is UTF-8: libheif's binding takes it for that, and crashes where it is not."""
+    try:
+        kind.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptImage("The file has an item of a kind that is no text") from error
 
 
 def _add_properties(reader: Reader, iprp: Box, items: dict[int, Item]) -> None:

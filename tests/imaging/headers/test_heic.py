@@ -255,6 +255,13 @@ class _NoDecoder:
         raise AssertionError("the decoder ran")
 
 
+@pytest.mark.parametrize("kind", [b"Ex\xe9f", b"mime\0\xff\xfe"], ids=["kind", "content type"])
+def test_metadata_of_a_kind_that_is_no_text_crashes_nothing(kind):
+    item = heics.Item(kind, b"data", [], {b"cdsc": [1]})
+    with pytest.raises(CorruptImage, match="a kind that is no text"):
+        render(heics.heic([heics.plain(64, 64, RED), item]), [PNG])
+
+
 @pytest.mark.parametrize(("kind", "at"), [(b"ipma", 8), (b"iloc", 10)])
 def test_a_list_ends_with_its_box(kind, at):
     data = heics.heic([heics.plain(64, 64, RED)]) + heics.box(b"free", bytes(10_000))
