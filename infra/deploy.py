@@ -44,7 +44,6 @@ from infra.places import Place
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
 EXTRA = Path(__file__).with_name("policy-extra.json")
-EXTRA = Path(__file__).with_name("policy-extra.json")
 MACHINES = {  # by the parameter of the template
     "WorkflowDefinition": TEMPLATE.with_name("workflow.asl.json"),
     "ChainDefinition": TEMPLATE.with_name("chain.asl.json"),
