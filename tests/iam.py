@@ -29,8 +29,10 @@ def needed(operation: str, params: Mapping[str, Any], place: str) -> list[tuple[
         source = params["CopySource"]
         return [*needed("GetObject", source, place), *needed("PutObject", params, place)]
     if operation == "DeleteObjects":
-        keys = [one["Key"] for one in params["Delete"]["Objects"]]
-        return [("s3:DeleteObject", f"arn:aws:s3:::{params['Bucket']}/{key}") for key in keys]
+        objects = params["Delete"]["Objects"]
+        places = [(f"arn:aws:s3:::{params['Bucket']}/{one['Key']}", "ETag" in one) for one in objects]
+        removed = [("s3:DeleteObject", place) for place, _ in places]
+        return [*removed, *(("s3:GetObject", place) for place, on_condition in places if on_condition)]
     action, resource = _CALLS[operation]
     return [(action, resource(params, place))]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 
@@ -17,7 +17,7 @@ from chalicelib.usecases.ports import Stat, StoredObject, Taken
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
 _ARCHIVED = "InvalidObjectState"
 _NEVER_COPIED = frozenset({_ARCHIVED, "InvalidRequest", "KeyTooLongError"})  # InvalidRequest: over 5 GB
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _OWNER = "image-id"
 
 
@@ -80,7 +80,7 @@ class S3Storage:
             try:
                 return _put(place, data, content_type, {"resized": "true", _OWNER: owner}, condition)
             except ClientError as error:
-                if error_code(error) in _TAKEN and not tries.unanswered:  # else what is there may be our own
+                if error_code(error) in _CHANGED and not tries.unanswered:  # else what is there may be our own
                     raise Taken(f"{place[1]} in bucket {place[0]}") from error
                 raise
 
@@ -100,19 +100,28 @@ class S3Storage:
                     raise InvalidRequest(f"S3 cannot copy {source[1]} to {target[1]}: {error_code(error)}") from error
                 raise
 
-    def remove(self, locations: Iterable[Location]) -> None:
-        keys = defaultdict(list)
-        for bucket, key in sorted(locations):
+    def remove(self, places: Mapping[Location, str | None]) -> None:
+        objects = defaultdict(list)
+        for (bucket, key), etag in sorted(places.items()):
             if _has_no_xml(key):  # a list of several goes to S3 as XML, which has no words for it
-                with _writing("S3 did not remove a variant"):
-                    client("s3").delete_object(Bucket=bucket, Key=key)
+                _remove(bucket, key, etag)
             else:
-                keys[bucket].append({"Key": key})
-        for bucket, objects in keys.items():
+                objects[bucket].append({"Key": key, "ETag": f'"{etag}"'} if etag else {"Key": key})
+        for bucket, listed in objects.items():
             with _writing("S3 did not remove variants"):
-                response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-            if errors := response.get("Errors"):
-                raise _not_removed(errors[0])
+                response = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": listed, "Quiet": True})
+            if faults := [fault for fault in response.get("Errors", []) if fault.get("Code") not in _CHANGED]:
+                raise _not_removed(faults[0])
+
+
+def _remove(bucket: str, key: str, etag: str | None) -> None:
+    condition = {"IfMatch": f'"{etag}"'} if etag else {}
+    with _writing("S3 did not remove a variant"):
+        try:
+            client("s3").delete_object(Bucket=bucket, Key=key, **condition)
+        except ClientError as error:
+            if error_code(error) not in _CHANGED:
+                raise
 
 
 def _not_removed(fault: Mapping[str, str]) -> TransientError:

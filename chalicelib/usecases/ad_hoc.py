@@ -13,7 +13,7 @@ from chalicelib.model.order import AdHoc
 from chalicelib.model.record import Failure, Record, Variant
 from chalicelib.usecases.announce import announce_owed
 from chalicelib.usecases.entry import Asked, Entry, Image, locations
-from chalicelib.usecases.ports import Call, Halftone, Overtaken, StoredObject, Taken, now
+from chalicelib.usecases.ports import Call, Halftone, Overtaken, Stat, StoredObject, Taken, now
 from chalicelib.usecases.produce import Placed, produce, stored_variant
 from chalicelib.usecases.transitions import extended, with_place, without_place
 
@@ -81,10 +81,10 @@ def _stored(placed: Placed, entry: Entry, image: Image, halftone: Halftone, call
         if stat and not chosen:
             return replace(stored_variant(rendered, place, stat.etag), bytes=stat.size)
         if stat:
-            _clear(placed, stat.owner, entry.claims, image, halftone, call)
+            _clear(placed, stat, entry.claims, image, halftone, call)
 
 
-def _clear(placed: Placed, owner: str | None, claims: int, image: Image, halftone: Halftone, call: Call) -> None:
+def _clear(placed: Placed, stat: Stat, claims: int, image: Image, halftone: Halftone, call: Call) -> None:
     """Remove what an order of this image left where a caller wants a variant; raises where it is something else."""
     rendered, place = placed
     moment = now().timestamp()
@@ -93,12 +93,13 @@ def _clear(placed: Placed, owner: str | None, claims: int, image: Image, halfton
         raise Overtaken
     others = [one for one in entry.possible_locations if one.location == place and one.nonce != call.attempt.nonce]
     listed = place in locations(entry.record.variants)
-    if owner == image.id and not listed and all(one.is_over(moment) for one in others):
-        halftone.storage.remove([place])
+    own = stat.owner == image.id and not listed
+    if own and all(one.is_over(moment) for one in others):
+        halftone.storage.remove({place: stat.etag})
         return
     _change(entry, lambda stands: without_place(stands, call.attempt, place), halftone)
     if listed and entry.asked(rendered.spec.name):
         raise Overtaken  # another order for the very same was quicker
-    if owner == image.id and not listed:
+    if own:
         raise ImageBusy(f"another order is writing to {place[1]}")
     raise InvalidRequest("dest_key: there is something else already; choose another place", field="dest_key")

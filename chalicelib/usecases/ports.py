@@ -1,6 +1,6 @@
 """What the use cases need of the world, and the bundle that hands it to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,8 +96,8 @@ class Storage(Protocol):
         too long, or its bytes are in an archive.
         """
 
-    def remove(self, places: Iterable[Location]) -> None:
-        """Remove objects; one that is gone already is fine."""
+    def remove(self, places: Mapping[Location, str | None]) -> None:
+        """Remove objects, each only while it has the ETag that is given, if one is; what is gone already is fine."""
 
 
 class Catalogue(Protocol):

@@ -7,6 +7,7 @@ What a dead holder left is found by the sweep. `decide.py` says who does what, `
 
 import logging
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from operator import attrgetter
 
@@ -86,26 +87,30 @@ def _saved(held: Entry, result: Outcome, image: Image, halftone: Halftone, call:
 
 
 def _remove_others(record: Record, entry: Entry, image: Image, halftone: Halftone, call: Call) -> None:
-    """Remove whatever lies where this image's variants are or may be, and is not on the record.
-
-    Where others may write too, it is removed only if it is this image's: what a dead holder has removed before may have
-    been replaced since.
-    """
+    """Remove whatever lies where this image's variants are or may be, and is not on the record."""
     written = set() if entry.redo else possible_locations(image, halftone)  # this attempt knows what it wrote
     left = [
         *(one for one in entry.possible_locations if one.nonce != call.attempt.nonce or one.location not in written),
         *(Possible(one.bucket, one.key, shared=_is_shared(one.name, entry, halftone)) for one in entry.record.variants),
     ]
-    gone = {one.location: one.shared for one in sorted(left, key=attrgetter("shared"))}
     own = locations(record.variants)
+    gone = {one.location: one.shared for one in sorted(left, key=attrgetter("shared")) if one.location not in own}
     halftone.storage.remove(
-        [place for place, shared in gone.items() if place not in own and (not shared or _owns(image, place, halftone))]
+        {place: None for place, shared in gone.items() if not shared}
+        | dict(_ours((place for place, shared in gone.items() if shared), image, halftone))
     )
 
 
-def _owns(image: Image, place: Location, halftone: Halftone) -> bool:
-    stat = halftone.storage.stat(*place)
-    return stat is not None and stat.owner == image.id
+def _ours(shared: Iterable[Location], image: Image, halftone: Halftone) -> Iterator[tuple[Location, str]]:
+    """List what is this image's of what lies where others may write too, with the ETag it has.
+
+    A dead holder may have removed its own before, and another image may have put something there since, or may do so
+    before the removal takes effect.
+    """
+    for place in shared:
+        stat = halftone.storage.stat(*place)
+        if stat and stat.owner == image.id:
+            yield place, stat.etag
 
 
 def _is_shared(name: str, entry: Entry, halftone: Halftone) -> bool:

@@ -59,7 +59,7 @@ def test_an_object_of_several_that_may_not_be_removed(stage, capsys):  # noqa: A
     with Stubber(client("s3")) as stubber:
         stubber.add_response("delete_objects", {"Errors": [{"Key": "a", "Code": "AccessDenied", "Message": WORDS}]})
         with pytest.raises(AccessDenied, match=r"did not remove variants: access was denied \(AccessDenied\)"):
-            S3Storage().remove({("variants", "a"), ("variants", "b")})
+            S3Storage().remove({("variants", "a"): None, ("variants", "b"): None})
     assert len(metrics(capsys.readouterr().out)) == 1
 
 

@@ -4,6 +4,7 @@ from itertools import chain, repeat
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
 
 from chalicelib.aws.clients import client
 from chalicelib.aws.storage import S3Storage
@@ -50,9 +51,27 @@ def test_a_bucket_that_is_not_there_takes_nothing():
 def test_removing_takes_many_and_minds_nothing_that_is_gone(stage):
     for bucket in ("variants", "extra"):
         stage.upload("a", b"1", bucket=bucket)
-    S3Storage().remove({("variants", "a"), ("variants", "gone"), ("extra", "a")})
+    S3Storage().remove({("variants", "a"): None, ("variants", "gone"): None, ("extra", "a"): None})
     assert stage.keys("variants") | stage.keys("extra") == set()
-    S3Storage().remove(())
+    S3Storage().remove({})
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"])
+def test_what_is_another_object_by_now_stays(code):
+    changed = {("variants", "a"): "0a", ("variants", "\x01"): "0b"}
+    objects = [{"Key": "a", "ETag": '"0a"'}]
+    with Stubber(client("s3")) as stubber:
+        stubber.add_client_error(
+            "delete_object", code, "", 412, {}, {"Bucket": "variants", "Key": "\x01", "IfMatch": '"0b"'}
+        )
+        stubber.add_response(
+            "delete_objects",
+            {"Errors": [{"Key": "a", "Code": code, "Message": ""}]},
+            {"Bucket": "variants", "Delete": {"Objects": objects, "Quiet": True}},
+        )
+        S3Storage().remove(changed)
+        stubber.assert_no_pending_responses()
 
 
 def test_a_copy_keeps_bytes_type_and_metadata(stage):
@@ -134,8 +153,8 @@ class Empty(io.BytesIO):
     [
         lambda: S3Storage().put(PLACE, b"", content_type="image/jpeg"),
         put_instead,
-        lambda: S3Storage().remove([PLACE]),
-        lambda: S3Storage().remove([("variants", "\x01")]),
+        lambda: S3Storage().remove({PLACE: None}),
+        lambda: S3Storage().remove({("variants", "\x01"): None}),
     ],
 )
 def test_only_a_try_without_an_answer_leaves_something_in_flight(monkeypatch, work, statuses, in_flight):
@@ -195,7 +214,7 @@ def test_keys_that_have_no_words_in_xml_are_removed_one_by_one(stage, monkeypatc
     removed = []
     monkeypatch.setattr(client("s3"), "delete_object", lambda **request: removed.append(request))
     stage.upload("plain.jpg", b"1", bucket="variants")
-    S3Storage().remove([("variants", "bell\x07.jpg"), ("variants", "plain.jpg"), ("variants", "not a\uffff.jpg")])
+    S3Storage().remove(dict.fromkeys([("variants", key) for key in ("bell\x07.jpg", "plain.jpg", "not a\uffff.jpg")]))
     assert [request["Key"] for request in removed] == ["bell\x07.jpg", "not a\uffff.jpg"]
     assert stage.keys("variants") == set()
 
@@ -204,4 +223,4 @@ def test_keys_that_have_no_words_in_xml_are_removed_one_by_one(stage, monkeypatc
 def test_a_bucket_of_which_one_object_stays_is_a_fault(monkeypatch):
     monkeypatch.setattr(client("s3"), "delete_objects", lambda **_: {"Errors": [{"Code": "InternalError"}]})
     with pytest.raises(StorageUnavailable, match="InternalError"):
-        S3Storage().remove([PLACE])
+        S3Storage().remove({PLACE: None})

@@ -49,6 +49,11 @@ def unconditional_put(patch: Patch) -> None:
     patch.setattr(storage.S3Storage, "put_instead", put)
 
 
+def unconditional_removal(patch: Patch) -> None:
+    remove = storage.S3Storage.remove
+    patch.setattr(storage.S3Storage, "remove", lambda self, places: remove(self, dict.fromkeys(places)))
+
+
 def no_claims(patch: Patch) -> None:
     """Save ad hoc variants although somebody claimed the image in between."""
     claimed = transitions.claimed
@@ -102,6 +107,7 @@ GUARDS: dict[str, tuple[str, Callable[[Patch], None]]] = {
     "right padding": ("calm", left_padded),
     "if nothing is there": ("calm", unconditional_put),
     "owner": ("shared", no_owner),
+    "removing what was seen": ("shared", unconditional_removal),
     "waiting for the replacer": ("shared", setting(reconcile, "wait_for_replacer", lambda *_: None)),
     "replaced": ("shared", setting(take_over, "_replace", lambda *_: None)),
 }

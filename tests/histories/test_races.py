@@ -588,3 +588,14 @@ def test_a_deletion_does_not_take_away_what_another_original_put_there(shared):
     shared.history.delete(KEY)
     shared.finish(shared.deliver())
     assert shared.world.buckets[DEST]["a.jpg"].data.endswith(OTHER.encode())
+
+
+def test_a_deletion_that_lands_twice_does_not_take_away_what_another_original_put_there(shared):
+    shared.finish(shared.upload(b"one"))
+    shared.history.delete(KEY)
+    deletion = shared.deliver()
+    shared.until(deletion, "DeleteObjects")
+    shared.step(deletion, Fault.LATE_TOO)
+    shared.finish(shared.upload(b"one", OTHER))
+    shared.later()
+    assert shared.world.buckets[DEST]["a.jpg"].data.endswith(OTHER.encode())

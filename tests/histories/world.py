@@ -231,8 +231,11 @@ class S3:
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> Any:
         def effect() -> dict[str, Any]:
+            objects = self._world.buckets[Bucket]
             for entry in Delete["Objects"]:
-                self._world.buckets[Bucket].pop(entry["Key"], None)
+                present = objects.get(entry["Key"])
+                if present and entry.get("ETag") in {None, f'"{present.etag}"'}:
+                    del objects[entry["Key"]]
             return {}
 
         return self._world.call("DeleteObjects", effect)
