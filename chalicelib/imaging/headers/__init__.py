@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chalicelib.errors import CorruptImage, UnsupportedFormat
 from chalicelib.imaging.headers import bmp, gif, isobmff, jpeg, png, tiff, webp
-from chalicelib.imaging.headers.common import Header, check_sides
+from chalicelib.imaging.headers.header import Header, check_sides
 
 __all__ = ["Header", "check_sides", "read", "sniff"]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chalicelib.imaging.headers.common import Bits
+from chalicelib.imaging.headers.numbers import Bits
 
 ENOUGH = 512
 """Bytes in which a sequence header is found: a temporal delimiter may precede it, and it has some dozens."""

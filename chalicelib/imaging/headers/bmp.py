@@ -1,7 +1,8 @@
 """BMP: the size, and what run lengths cost."""
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
-from chalicelib.imaging.headers.common import Header, u16le, u32le
+from chalicelib.imaging.headers.header import Header
+from chalicelib.imaging.headers.numbers import u16le, u32le
 
 MAX_RLE_PIXELS = 10_000_000
 """Of a BMP with run lengths, which Pillow unpacks in Python, at up to half a microsecond a pixel. Screenshots of 4K

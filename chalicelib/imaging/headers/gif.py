@@ -1,7 +1,8 @@
 """GIF (GIF89a, appendix B): all blocks up to the trailer."""
 
 from chalicelib.errors import CorruptImage
-from chalicelib.imaging.headers.common import Header, check_count, u16le
+from chalicelib.imaging.headers.header import Header, check_count
+from chalicelib.imaging.headers.numbers import u16le
 
 MAX_BLOCKS = 500_000
 """Blocks, sub-blocks and stray bytes. Encoders fill sub-blocks to 255 bytes, so that a file of 50 MB has 196,000, and

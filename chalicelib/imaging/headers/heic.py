@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from chalicelib.imaging.headers.boxes import Box, Collection, Item, Reader, collection
-from chalicelib.imaging.headers.common import Bits
+from chalicelib.imaging.headers.numbers import Bits
 from chalicelib.model.picture import Limits
 
 MAX_TILES = 2_000

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from chalicelib.errors import ImageTooLarge
 from chalicelib.imaging.headers import av1
 from chalicelib.imaging.headers.boxes import Box, Reader, places
-from chalicelib.imaging.headers.common import check_count, u32
+from chalicelib.imaging.headers.header import check_count
+from chalicelib.imaging.headers.numbers import u32
 
 MAX_LIST_BYTES = 500_000
 """Of all lists of items, references and samples: 20 bytes for an item, 4 for a sample, where a thousand of either is

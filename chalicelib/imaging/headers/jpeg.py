@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
-from chalicelib.imaging.headers.common import Header, check_count, u16
+from chalicelib.imaging.headers.header import Header, check_count
+from chalicelib.imaging.headers.numbers import u16
 
 MAX_SEGMENTS = 4_000
 """Before the first scan. A file of 50 MB has room for 763 full ones, and no encoder fills them with less without need;

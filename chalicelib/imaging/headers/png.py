@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.errors import CorruptImage
-from chalicelib.imaging.headers.common import Header, check_count, u32
+from chalicelib.imaging.headers.header import Header, check_count
+from chalicelib.imaging.headers.numbers import u32
 
 MAX_CHUNKS = 200_000
 """A file of 50 MB has 6,100 of 8 KB, as libpng writes them, and 12,200 of 4 KB; here even 256 bytes will do."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
-from chalicelib.imaging.headers.common import check_count
+from chalicelib.imaging.headers.header import check_count
 
 MAX_DECODED_BYTES = 800_000_000
 """Of all strips or tiles, margins included: 100 megapixels of RGBA in 16 bits, the widest kind that is read. A decoder

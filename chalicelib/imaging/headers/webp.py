@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
-from chalicelib.imaging.headers.common import Header, check_count, u16le, u32le
+from chalicelib.imaging.headers.header import Header, check_count
+from chalicelib.imaging.headers.numbers import u16le, u32le
 
 MAX_CANVAS = 50_000_000
 """Pixels: the decoder takes 16 bytes for each, and thirty bytes of file can ask for 268 million of them."""
