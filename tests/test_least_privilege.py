@@ -356,7 +356,7 @@ def test_without_an_action_this_fails(
         JOBS[handler](world)
     except HalftoneError as error:
         told = str(error)
-    assert world.denied == {action}
+    assert world.denied == {action}, told
     what = ELSE.get((handler, action), FAILS[action])
     assert f"{what}: access was denied (AccessDenied)" in told + caplog.text
 
