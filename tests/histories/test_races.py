@@ -501,6 +501,32 @@ def test_who_lost_a_place_and_died_does_not_take_it_away_later(play):
     assert play.world.buckets[DEST]["card.jpg"].data.endswith(KEY.encode())
 
 
+def test_who_removed_a_chosen_place_and_died_does_not_take_it_from_the_next(play):
+    play.finish(play.upload(b"one"))
+    play.finish(play.upload(b"one", OTHER))
+    play.finish(play.order(CARD))
+    deletion = play.delete()
+    play.until(deletion, "DeleteObjects")
+    play.step(deletion, Fault.CRASH_AFTER)
+    play.finish(play.order(CARD, OTHER))
+    play.later()
+    play.sweep()
+    assert play.world.buckets[DEST]["card.jpg"].data.endswith(OTHER.encode())
+
+
+def test_an_ad_hoc_variant_that_a_dead_worker_removed_is_on_no_record(play):
+    play.finish(play.upload(b"one"))
+    play.finish(play.order(SIZE))
+    deletion = play.delete()
+    play.until(deletion, "DeleteObjects")
+    play.step(deletion, Fault.CRASH_AFTER)
+    play.upload(b"one")
+    play.later()
+    play.sweep()
+    assert play.record().status is Status.READY
+    assert {variant.key for variant in play.record().variants} == play.variants()
+
+
 def test_an_order_that_is_refused_is_no_state_of_the_image(play):
     play.finish(play.upload(b"one"))
     play.finish(play.upload(b"one", OTHER))

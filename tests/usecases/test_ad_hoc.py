@@ -39,7 +39,9 @@ def photo(stage):
 
 
 def test_an_ad_hoc_variant_joins_the_record(stage, photo):
+    started = time.perf_counter()
     record = ordered(stage, width=100, height=100, fit="cover", format="webp", quality=60)
+    assert 0 < record.processing_ms <= 1000 * (time.perf_counter() - started)
     assert names(record) == [*names(photo), "w100-h100-fit-cover-webp-q60"]
     made = record.variants[-1]
     assert (made.format, made.width, made.height) == (Format.WEBP, 100, 100)
