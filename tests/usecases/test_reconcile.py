@@ -14,6 +14,7 @@ from chalicelib.model.completion import CompletionEvent
 from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
 from chalicelib.model.record import Status
+from chalicelib.usecases.entry import Possible
 from chalicelib.usecases.outcome import MOST_DEATHS
 from chalicelib.usecases.resize import resize
 from tests.conftest import Died, Stage, call, failing, over, picture
@@ -409,6 +410,18 @@ def test_a_review_tries_it_once_more(killer, monkeypatch):
 def photo(stage):
     stage.upload("photo.jpg", picture())
     return stage.tell()
+
+
+def test_what_an_attempt_that_is_over_may_have_written_goes_with_the_next_one(stage):
+    stage.upload("photo.jpg", b"no picture")
+    stage.tell("photo.jpg")
+    left = Possible("variants", "medium/photo.jpg", "other", until=1)
+    stage.halftone.catalogue.change(stage.entry(), lambda stands: replace(stands, possible_locations=(left,)))
+    stage.upload(left.key, b"late", bucket=left.bucket)
+    stage.upload("photo.jpg", b"no picture either")
+    stage.tell("photo.jpg", "02")
+    assert stage.keys("variants") == set()
+    assert stage.entry().possible_locations == ()
 
 
 def removed(stage, sequencer="02", **more):
