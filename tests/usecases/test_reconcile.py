@@ -412,6 +412,18 @@ def photo(stage):
     return stage.tell()
 
 
+def test_what_cannot_be_made_anew_because_it_is_archived_by_now_stays_as_it_is(stage):
+    stage.upload("photo.jpg", picture())
+    stage.tell("photo.jpg")
+    before = stage.record("photo.jpg")
+    stage.upload("photo.jpg", picture(), StorageClass="GLACIER")
+    renewed = replace(stage, halftone=replace(stage.halftone, digest="of another pipeline"))
+    renewed.tell("photo.jpg", "", kind="review")
+    assert renewed.record("photo.jpg") == before
+    assert stage.keys("variants") == {f"{name}/photo.jpg" for name in ("thumbnail", "medium", "large")}
+    assert len(stage.completions()) == 1
+
+
 def test_what_an_attempt_that_is_over_may_have_written_goes_with_the_next_one(stage):
     stage.upload("photo.jpg", b"no picture")
     stage.tell("photo.jpg")
