@@ -45,7 +45,7 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
         for name in full:
             buckets.empty(place, name)
             print(f"deleted the pictures in {name}", flush=True)
-        for stack in (stages.subscriptions_stack(stage), stages.stack(stage)):
+        for stack in _stacks(stage):
             stacks.delete(cloudformation, stack)
         for name in secrets.forget(place.client("ssm"), stage):
             print(f"deleted parameter {name}", flush=True)
@@ -60,7 +60,8 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
 
 def left(place: Place, stage: str, found: Inventory) -> list[str]:
     """List what there is of a stage, a line each."""
-    present = [name for name in (stages.stack(stage), stages.subscriptions_stack(stage)) if _stack(place, name)]
+    cloudformation = place.client("cloudformation")
+    present = [name for name in _stacks(stage) if stacks.find(cloudformation, name) is not None]
     return [
         *(f"function {arn.rpartition(':')[2]}" for arn in found.functions.values()),
         *(f"role {arn.rpartition('/')[2]}" for arn in found.roles.values()),
@@ -145,5 +146,6 @@ def _delete_role(iam: Any, role: str) -> None:
     iam.delete_role(RoleName=role)
 
 
-def _stack(place: Place, name: str) -> bool:
-    return stacks.find(place.client("cloudformation"), name) is not None
+def _stacks(stage: str) -> list[str]:
+    """Name a stage's stacks in the order in which they can be deleted."""
+    return [stages.subscriptions_stack(stage), stages.roles_stack(stage), stages.stack(stage)]

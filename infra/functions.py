@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import WaiterError
 
 from infra.errors import DeployError
+from infra.stage import Json
 
 POLL = 1.0  # seconds between two attempts
 RETRIES = 2  # of an asynchronous event, before it goes to the queue of what failed
@@ -30,7 +32,7 @@ def keep_what_fails(client: Any, functions: Iterable[str], queue: str) -> None:
     """Have Lambda try each event three times, and then put it into the queue.
 
     Chalice has no setting for it. Lambda refuses a queue that the function's role may not send to, also while the
-    role's policy, which Chalice has just written, is still spreading; and everything while it updates the function.
+    role's policy, which is new, is still spreading; and everything while it updates the function.
     """
     for function in functions:
         deadline = time.monotonic() + PROPAGATION
@@ -51,3 +53,12 @@ def _keep_what_fails(client: Any, function: str, queue: str, *, insist: bool) ->
             raise
         return False
     return True
+
+
+def policies(client: Any, iam: Any, function: str) -> list[Json]:
+    """Return the policies of a function's role; none where somebody has deleted the role."""
+    role = client.get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
+    with suppress(iam.exceptions.NoSuchEntityException):
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        return [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    return []

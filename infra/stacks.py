@@ -27,7 +27,7 @@ def apply(cloudformation: Any, stage: str, name: str, template: str, parameters:
         "StackName": name,
         "TemplateBody": template,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        "Capabilities": ["CAPABILITY_IAM"],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": "app", "Value": APP}, {"Key": "stage", "Value": stage}],
     }
     existing = _rested(cloudformation, name)

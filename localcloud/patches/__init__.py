@@ -12,6 +12,7 @@ from localcloud.patches import (
     event_queue,
     events_to_lambda,
     failed_start,
+    log_groups,
     memory_limits,
     rest_api_import,
     sns_to_lambda,
@@ -30,6 +31,7 @@ ALL = (
     memory_limits,
     error_types,
     calls_in_flight,
+    log_groups,
 )
 
 

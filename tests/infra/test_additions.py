@@ -123,4 +123,4 @@ def test_a_statement_of_ones_own_is_not_taken_for_a_folder_of_a_former_pipeline(
     described = estate()
     present = roles.policies(estate())
     present["images"]["Statement"].append(mine)
-    assert roles.former_folders(present, described.variables["SOURCE_BUCKET"]) == []
+    assert roles.former_folders(present.values(), described.variables["SOURCE_BUCKET"]) == []

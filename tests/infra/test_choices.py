@@ -44,3 +44,16 @@ def test_every_problem_is_reported() -> None:
         "NOTIFY: number 4",
     ]
     assert "each address once, got a@example.com again" in lines[3]
+
+
+def test_a_boundary_is_a_policy_and_logs_are_kept_as_cloudwatch_can() -> None:
+    boundary = "arn:aws-cn:iam::123456789012:policy/team/developers"
+    found = chosen({"PERMISSIONS_BOUNDARY": boundary, "LOG_RETENTION_DAYS": 90})
+    assert (found.permissions_boundary, found.log_retention_days) == (boundary, 90)
+    assert (chosen({}).permissions_boundary, chosen({}).log_retention_days) == ("", 30)
+    with pytest.raises(SettingsError) as caught:
+        chosen({"PERMISSIONS_BOUNDARY": "developers", "LOG_RETENTION_DAYS": 31})
+    lines = str(caught.value).splitlines()[1:]
+    assert lines[0] == "PERMISSIONS_BOUNDARY: expected the ARN of a policy, got 'developers'"
+    assert lines[1].startswith("LOG_RETENTION_DAYS: expected one of 1, 3, 5, 7, 14, 30,")
+    assert lines[1].endswith("got 31")

@@ -26,15 +26,16 @@ def test_outputs_become_variables_and_settings_are_kept() -> None:
 def test_other_stages_and_other_settings_of_a_stage_are_kept() -> None:
     dev = {"lambda_memory_size": 3008, "lambda_functions": {"one": {"lambda_timeout": 9}, "two": {"lambda_timeout": 8}}}
     config = {"app_name": "halftone", "stages": {"prod": {"a": 1}, "dev": dev}}
-    result = stage.configured(config, "dev", {"X": "1"}, {"one": "policy-dev/any.json"})
+    result = stage.configured(config, "dev", {"X": "1"}, {"one": "arn:role"})
     assert result["stages"]["prod"] == {"a": 1}
     assert result["stages"]["dev"] == {
         "lambda_memory_size": 3008,
         "environment_variables": {"X": "1"},
         "lambda_functions": {
-            "one": {"lambda_timeout": 9, "iam_policy_file": "policy-dev/any.json"},
+            "one": {"lambda_timeout": 9, "iam_role_arn": "arn:role"},
             "two": {"lambda_timeout": 8},
         },
+        "manage_iam_role": False,
     }
 
 
@@ -93,6 +94,7 @@ def test_another_filter_is_the_same_resource_and_another_address_is_another() ->
     assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in named("a@example.com", failures_only=True))
 
 
-def test_no_stage_has_a_stack_of_the_name_of_anothers_subscriptions() -> None:
+def test_no_stage_has_a_stack_of_the_name_of_anothers() -> None:
     longest = 20  # the AllowedPattern of the template
-    assert len(stage.subscriptions_stack("a").removeprefix(f"{stage.APP}-a-")) > longest
+    for name in (stage.subscriptions_stack("a"), stage.roles_stack("a")):
+        assert len(name.removeprefix(f"{stage.APP}-a-")) > longest

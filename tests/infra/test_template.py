@@ -7,7 +7,7 @@ import cfnlint.decode
 import pytest
 
 import app
-from infra.deploy import TEMPLATE
+from infra.deployment import TEMPLATE
 from localcloud.home import ROOT
 
 DOCUMENT: Any = cfnlint.decode.decode(str(TEMPLATE))[0]
