@@ -25,6 +25,7 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
     cloudformation = place.client("cloudformation")
     with lock.held(place.client("ssm"), stage, place.caller):
         own = stacks.buckets(cloudformation, stages.stack(stage))
+        _check_protection(stacks.find(cloudformation, stages.stack(stage)), stage)
         full = [name for name in own if buckets.holds_pictures(place, name)]
         if full and not empty_buckets:
             raise DeployError(
@@ -56,6 +57,14 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
         if still := left(place, stage, inventory.take(place, stage)):
             raise DeployError("\n  ".join(["this is left, and deleting again may help:", *still]))
         print(f"stage {stage} is gone from {place}")
+
+
+def _check_protection(stack: stacks.Stack | None, stage: str) -> None:
+    if stack and stack.get("EnableTerminationProtection"):
+        raise DeployError(
+            f"the stage is protected, and nothing was deleted; to delete it: set DELETION_PROTECTION to false under "
+            f"`deployment` in .chalice/config.json, make deploy STAGE={stage}, then make destroy STAGE={stage}"
+        )
 
 
 def left(place: Place, stage: str, found: Inventory) -> list[str]:
@@ -148,4 +157,5 @@ def _delete_role(iam: Any, role: str) -> None:
 
 def _stacks(stage: str) -> list[str]:
     """Name a stage's stacks in the order in which they can be deleted."""
-    return [stages.subscriptions_stack(stage), stages.roles_stack(stage), stages.stack(stage)]
+    first = [stages.subscriptions_stack(stage), stages.alarms_stack(stage), stages.roles_stack(stage)]
+    return [*first, stages.stack(stage)]

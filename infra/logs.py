@@ -9,9 +9,16 @@ from contextlib import suppress
 from typing import Any
 
 
-def keep(client: Any, groups: Iterable[str], days: int) -> None:
-    """Have these log groups, each with what was logged in the last `days`."""
+def keep(client: Any, groups: Iterable[str], days: int, key: str) -> None:
+    """Have these log groups, each with what was logged in the last `days`.
+
+    `key` is the ARN of the key that is used from now on; with none it is CloudWatch's own.
+    """
     for group in groups:
         with suppress(client.exceptions.ResourceAlreadyExistsException):
             client.create_log_group(logGroupName=group)
         client.put_retention_policy(logGroupName=group, retentionInDays=days)
+        if key:
+            client.associate_kms_key(logGroupName=group, kmsKeyId=key)
+        elif "kmsKeyId" in client.describe_log_groups(logGroupNamePrefix=group, limit=1)["logGroups"][0]:
+            client.disassociate_kms_key(logGroupName=group)

@@ -43,8 +43,30 @@ def configured(config: Json, stage: str, variables: Mapping[str, str], role_arns
         "environment_variables": dict(variables),
         "lambda_functions": {**functions, **with_roles},
         "manage_iam_role": False,
+        "tags": {**_whose(stage), **present.get("tags", {})},
     }
     return {**config, "stages": {**stages, stage: entry}}
+
+
+def tags(config: Json, stage: str) -> dict[str, str]:
+    """Return the tags of all that the stage has: whose it is, and what Chalice gives its functions."""
+    return {**config.get("tags", {}), **_whose(stage), **config.get("stages", {}).get(stage, {}).get("tags", {})}
+
+
+def _whose(stage: str) -> dict[str, str]:
+    return {"app": APP, "stage": stage}
+
+
+def setting(config: Json, stage: str, handler: str, name: str) -> Any:
+    """Return one of Chalice's settings of a function, from where Chalice looks for it; None where it is not set."""
+    here = config.get("stages", {}).get(stage, {})
+    places = (
+        here.get("lambda_functions", {}).get(handler, {}),
+        here,
+        config.get("lambda_functions", {}).get(handler, {}),
+        config,
+    )
+    return next((place[name] for place in places if place.get(name) is not None), None)
 
 
 def stack(stage: str) -> str:
@@ -60,6 +82,11 @@ def subscriptions_stack(stage: str) -> str:
 def roles_stack(stage: str) -> str:
     """Name the stack of the functions' roles; its suffix, too, is longer than a stage's name."""
     return f"{stack(stage)}-roles-of-the-functions"
+
+
+def alarms_stack(stage: str) -> str:
+    """Name the stack of alarms and dashboard, likewise."""
+    return f"{stack(stage)}-alarms-and-the-dashboard"
 
 
 def failed_queue(stage: str) -> str:

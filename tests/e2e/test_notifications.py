@@ -19,9 +19,9 @@ def failures(deployed: Deployed, client: Client) -> Iterator[str]:
     """A queue that NOTIFY would name with `failures` after it."""
     url, arn = deployed.make_queue("failures")
     cloudformation = client.of("cloudformation")
-    deployment.subscribe(cloudformation, STAGE, deployed.topic, [subscriptions.parse(f"{arn} failures")])
+    deployment.subscribe(cloudformation, STAGE, deployed.topic, [subscriptions.parse(f"{arn} failures")], {})
     yield url
-    deployment.subscribe(cloudformation, STAGE, deployed.topic, [])
+    deployment.subscribe(cloudformation, STAGE, deployed.topic, [], {})
     left = client.of("sns").list_subscriptions_by_topic(TopicArn=deployed.topic)["Subscriptions"]
     assert left, "those that others made"
     assert arn not in [subscription["Endpoint"] for subscription in left]

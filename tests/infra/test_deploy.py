@@ -88,11 +88,16 @@ OWN = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completio
 
 def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
     """Name subscriptions in the settings, of this stage or of every one."""
+    choose(project, where, NOTIFY=", ".join(entries))
+
+
+def choose(project: Path, where: tuple[str, ...], tags: dict[str, str] | None = None, **settings: Any) -> None:
     path = project / ".chalice" / "config.json"
     place = config = json.loads(path.read_text())
     for name in where:
         place = place.setdefault(name, {})
-    place.setdefault("deployment", {})["NOTIFY"] = ", ".join(entries)
+    place.setdefault("deployment", {}).update(settings)
+    place.setdefault("tags", {}).update(tags or {})
     path.write_text(json.dumps(config))
 
 
@@ -111,7 +116,62 @@ HANDLERS = [handler for handlers in roles.KINDS.values() for handler in handlers
 """Another pipeline has that one."""
 
 
-def assert_each_function_has_its_role_and_log(client: Client) -> None:
+BOUNDARY = "arn:aws:iam::000000000000:policy/developers"
+ON_CALL = "arn:aws:sns:us-east-1:000000000000:on-call"
+OF_A_PLATFORM_TEAM = {
+    "PERMISSIONS_BOUNDARY": BOUNDARY,
+    "LOG_RETENTION_DAYS": 90,
+    "API_THROTTLE": {"rate": 5, "burst": 9},
+    "ALARM_ACTIONS": ON_CALL,
+    "DELETION_PROTECTION": True,
+}
+TAGS = {"app": "halftone", "stage": "gone", "team": "photos"}
+
+
+def assert_it_is_as_the_platform_team_wants_it(client: Client, api: str) -> None:
+    template = client.of("cloudformation").get_template(StackName=stage.roles_stack("gone"))["TemplateBody"]
+    assert {role["Properties"]["PermissionsBoundary"] for role in template["Resources"].values()} == {BOUNDARY}
+    deployed = client.of("apigateway").get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
+    assert (deployed["throttlingRateLimit"], deployed["throttlingBurstLimit"]) == (5, 9)
+    found = client.of("cloudwatch").describe_alarms(AlarmNamePrefix="halftone-gone-")["MetricAlarms"]
+    assert {action for alarm in found for action in (*alarm["AlarmActions"], *alarm["OKActions"])} == {ON_CALL}
+    assert client.of("dynamodb").describe_table(TableName="halftone-gone-images")["Table"]["DeletionProtectionEnabled"]
+    for what, tags in tagged(client, api).items():
+        assert TAGS.items() <= tags.items(), what
+
+
+def tagged(client: Client, api: str) -> dict[str, dict[str, str]]:
+    """Return the tags of one of each kind."""
+    place = "us-east-1:000000000000"
+    arns = {"lambda": f"arn:aws:lambda:{place}:function:halftone-gone-sweep"}
+    arns |= {
+        "logs": f"arn:aws:logs:{place}:log-group:/aws/lambda/halftone-gone",
+        "events": f"arn:aws:events:{place}:rule",
+    }
+    arns |= {"dynamodb": f"arn:aws:dynamodb:{place}:table/halftone-gone-images"}
+    listed = {
+        "role": client.of("iam").list_role_tags(RoleName="halftone-gone-sweep.role")["Tags"],
+        "table": client.of("dynamodb").list_tags_of_resource(ResourceArn=arns["dynamodb"])["Tags"],
+        "rule": client.of("events").list_tags_for_resource(ResourceARN=f"{arns['events']}/halftone-gone-sweep-event")[
+            "Tags"
+        ],
+    }
+    return {kind: {tag["Key"]: tag["Value"] for tag in tags} for kind, tags in listed.items()} | {
+        "function": client.of("lambda").list_tags(Resource=arns["lambda"])["Tags"],
+        "log group": client.of("logs").list_tags_for_resource(resourceArn=arns["logs"])["tags"],
+        "api": client.of("apigateway").get_tags(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api}")["tags"],
+    }
+
+
+def assert_it_is_protected(home: Home, client: Client, clone: Clone) -> None:
+    before = leftovers(client)
+    refused = run(home, client, clone(), "destroy", "--yes")
+    assert refused.returncode != 0
+    assert "the stage is protected, and nothing was deleted; to delete it: set DELETION_PROTECTION" in refused.stdout
+    assert leftovers(client) == before
+
+
+def assert_each_function_has_its_role_and_log(client: Client, days: int = 30) -> None:
     """See every function have the role that the stack gives it, and a log group that is not kept for ever."""
     iam, logs = client.of("iam"), client.of("logs")
     template = client.of("cloudformation").get_template(StackName=stage.roles_stack("gone"))["TemplateBody"]
@@ -126,7 +186,7 @@ def assert_each_function_has_its_role_and_log(client: Client) -> None:
         found = client.of("lambda").get_function_configuration(FunctionName=function)["Role"]
         assert found.rpartition("/")[2] == role
         (group,) = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}", limit=1)["logGroups"]
-        assert (group["logGroupName"], group["retentionInDays"]) == (f"/aws/lambda/{function}", 30)
+        assert (group["logGroupName"], group["retentionInDays"]) == (f"/aws/lambda/{function}", days)
 
 
 def as_chalice_made_it(client: Client, handler: str) -> None:
@@ -253,6 +313,7 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert f"bucket {photos} notifies {QUEUE} (s3:ObjectCreated:* of invoices/*) already" in refused.stdout
     assert leftovers(client) == [], "refused before anything is made"
 
+    choose(project, THIS_STAGE, {"team": "photos"}, **OF_A_PLATFORM_TEAM)
     pipeline = ("--pipeline", uploads_only(project))
     existing = ("--source-bucket", photos, "--dest-bucket", SMALL)
     done = run(home, client, project, "deploy", *existing, *pipeline)
@@ -272,7 +333,9 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
     assert_the_sweep_is_scheduled(client)
     assert_every_function_keeps_what_fails(client)
-    assert_each_function_has_its_role_and_log(client)
+    assert_each_function_has_its_role_and_log(client, days=90)
+    assert_it_is_as_the_platform_team_wants_it(client, api)
+    assert_it_is_protected(home, client, clone)
     before = leftovers(client)
     queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -281,6 +344,7 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     as_chalice_made_it(client, "sweep")
     again = clone()
     configure_like(project, again)
+    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30)
     assert_subscriptions_follow(home, client, again, variables["COMPLETIONS_TOPIC_ARN"])
     assert apis(client) - others == {api}, "the API keeps its URL, and there is no other"
     assert stage_variables(again)["SOURCE_BUCKET"] == photos, "without being told again"

@@ -80,3 +80,29 @@ def test_the_policies_of_a_function_are_those_of_its_role(environment: None) -> 
         iam.create_role(RoleName="any", AssumeRolePolicyDocument=json.dumps(document))
         iam.put_role_policy(RoleName="any", PolicyName="first", PolicyDocument=json.dumps(document))
         assert functions.policies(lambdas, iam, "one") == [document]
+
+
+class Account:
+    """Lambda in an account with a quota, where `one` has 50 reserved and others 100."""
+
+    def __init__(self, quota: int) -> None:
+        self.quota = quota
+
+    def get_account_settings(self) -> dict[str, Any]:
+        limits = {"ConcurrentExecutions": self.quota, "UnreservedConcurrentExecutions": self.quota - 150}
+        return {"AccountLimit": limits}
+
+    def get_function_concurrency(self, FunctionName: str) -> dict[str, int]:  # noqa: N803 - as in boto3
+        return {"ReservedConcurrentExecutions": 50} if FunctionName == "arn:one" else {}
+
+
+def test_no_more_is_reserved_than_leaves_100_to_other_functions() -> None:
+    stage = {"one": "arn:one", "two": "arn:two"}
+    functions.check_reserved(Account(1000), stage, {"one": 300, "two": 500})
+    with pytest.raises(
+        DeployError, match=r"expected 800 at most, got 801 \(one 300, two 501\): the account may have 1000"
+    ):
+        functions.check_reserved(Account(1000), stage, {"one": 300, "two": 501})
+    with pytest.raises(DeployError, match="expected 0 at most, got 1"):
+        functions.check_reserved(Account(10), stage, {"two": 1})
+    functions.check_reserved(None, stage, {})
