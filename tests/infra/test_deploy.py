@@ -140,6 +140,22 @@ def assert_it_is_as_the_platform_team_wants_it(client: Client, api: str) -> None
         assert TAGS.items() <= tags.items(), what
 
 
+def keys(client: Client) -> set[str | None]:
+    """Return the KMS keys of table, topic, queue and logs."""
+    table = client.of("dynamodb").describe_table(TableName="halftone-gone-images")["Table"]
+    queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
+    topic = "arn:aws:sns:us-east-1:000000000000:halftone-gone-completions"
+    groups = client.of("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/halftone-gone")["logGroups"]
+    return {
+        table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
+        client.of("sqs")
+        .get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        .get("KmsMasterKeyId"),
+        client.of("sns").get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId"),
+        *(group.get("kmsKeyId") for group in groups),
+    }
+
+
 def tagged(client: Client, api: str) -> dict[str, dict[str, str]]:
     """Return the tags of one of each kind."""
     place = "us-east-1:000000000000"
@@ -156,9 +172,11 @@ def tagged(client: Client, api: str) -> dict[str, dict[str, str]]:
             "Tags"
         ],
     }
+    stage_of_api = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"
     return {kind: {tag["Key"]: tag["Value"] for tag in tags} for kind, tags in listed.items()} | {
         "function": client.of("lambda").list_tags(Resource=arns["lambda"])["Tags"],
         "log group": client.of("logs").list_tags_for_resource(resourceArn=arns["logs"])["tags"],
+        "stage of the api": client.of("apigateway").get_tags(resourceArn=stage_of_api)["tags"],
         "api": client.of("apigateway").get_tags(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api}")["tags"],
     }
 
@@ -313,7 +331,8 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert f"bucket {photos} notifies {QUEUE} (s3:ObjectCreated:* of invoices/*) already" in refused.stdout
     assert leftovers(client) == [], "refused before anything is made"
 
-    choose(project, THIS_STAGE, {"team": "photos"}, **OF_A_PLATFORM_TEAM)
+    key = client.of("kms").create_key()["KeyMetadata"]["Arn"]
+    choose(project, THIS_STAGE, {"team": "photos"}, ENCRYPTION_KEY_ARN=key, **OF_A_PLATFORM_TEAM)
     pipeline = ("--pipeline", uploads_only(project))
     existing = ("--source-bucket", photos, "--dest-bucket", SMALL)
     done = run(home, client, project, "deploy", *existing, *pipeline)
@@ -335,6 +354,7 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert_every_function_keeps_what_fails(client)
     assert_each_function_has_its_role_and_log(client, days=90)
     assert_it_is_as_the_platform_team_wants_it(client, api)
+    assert keys(client) == {key}
     assert_it_is_protected(home, client, clone)
     before = leftovers(client)
     queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
@@ -344,11 +364,12 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     as_chalice_made_it(client, "sweep")
     again = clone()
     configure_like(project, again)
-    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30)
+    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30, ENCRYPTION_KEY_ARN="")
     assert_subscriptions_follow(home, client, again, variables["COMPLETIONS_TOPIC_ARN"])
     assert apis(client) - others == {api}, "the API keeps its URL, and there is no other"
     assert stage_variables(again)["SOURCE_BUCKET"] == photos, "without being told again"
     assert_each_function_has_its_role_and_log(client)
+    assert keys(client) == {None}
     once = [name for name in leftovers(client) if "completions:" not in name]  # subscriptions have changed
     assert sorted(once) == sorted(name for name in before if "completions:" not in name)
 
