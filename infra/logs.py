@@ -5,7 +5,6 @@ without touching their settings.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 
@@ -15,10 +14,11 @@ def keep(client: Any, groups: Iterable[str], days: int, key: str) -> None:
     `key` is the ARN of the key that is used from now on; with none it is CloudWatch's own.
     """
     for group in groups:
-        with suppress(client.exceptions.ResourceAlreadyExistsException):
-            client.create_log_group(logGroupName=group)
-        client.put_retention_policy(logGroupName=group, retentionInDays=days)
-        if key:
+        found = client.describe_log_groups(logGroupNamePrefix=group, limit=1)["logGroups"]
+        if [one["logGroupName"] for one in found] != [group]:
+            client.create_log_group(logGroupName=group, **({"kmsKeyId": key} if key else {}))
+        elif key and key != found[0].get("kmsKeyId"):
             client.associate_kms_key(logGroupName=group, kmsKeyId=key)
-        elif "kmsKeyId" in client.describe_log_groups(logGroupNamePrefix=group, limit=1)["logGroups"][0]:
+        elif not key and "kmsKeyId" in found[0]:
             client.disassociate_kms_key(logGroupName=group)
+        client.put_retention_policy(logGroupName=group, retentionInDays=days)

@@ -15,6 +15,7 @@ from localcloud.patches import (
     log_groups,
     memory_limits,
     rest_api_import,
+    role_boundaries,
     sns_to_lambda,
     whole_environments,
 )
@@ -32,6 +33,7 @@ ALL = (
     error_types,
     calls_in_flight,
     log_groups,
+    role_boundaries,
 )
 
 

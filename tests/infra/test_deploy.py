@@ -18,6 +18,7 @@ from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
 from tests.cloud import Client, Deployed, eventually
+from tests.infra import platform_team
 
 pytestmark = pytest.mark.e2e
 
@@ -91,16 +92,6 @@ def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
     choose(project, where, NOTIFY=", ".join(entries))
 
 
-def choose(project: Path, where: tuple[str, ...], tags: dict[str, str] | None = None, **settings: Any) -> None:
-    path = project / ".chalice" / "config.json"
-    place = config = json.loads(path.read_text())
-    for name in where:
-        place = place.setdefault(name, {})
-    place.setdefault("deployment", {}).update(settings)
-    place.setdefault("tags", {}).update(tags or {})
-    path.write_text(json.dumps(config))
-
-
 def subscribers(client: Client, topic: str) -> dict[str, dict[str, str]]:
     """Return the subscriptions of a topic with their attributes, by address."""
     sns = client.of("sns")
@@ -116,69 +107,14 @@ HANDLERS = [handler for handlers in roles.KINDS.values() for handler in handlers
 """Another pipeline has that one."""
 
 
-BOUNDARY = "arn:aws:iam::000000000000:policy/developers"
-ON_CALL = "arn:aws:sns:us-east-1:000000000000:on-call"
-OF_A_PLATFORM_TEAM = {
-    "PERMISSIONS_BOUNDARY": BOUNDARY,
-    "LOG_RETENTION_DAYS": 90,
-    "API_THROTTLE": {"rate": 5, "burst": 9},
-    "ALARM_ACTIONS": ON_CALL,
-    "DELETION_PROTECTION": True,
-}
-TAGS = {"app": "halftone", "stage": "gone", "team": "photos"}
-
-
-def assert_it_is_as_the_platform_team_wants_it(client: Client, api: str) -> None:
-    template = client.of("cloudformation").get_template(StackName=stage.roles_stack("gone"))["TemplateBody"]
-    assert {role["Properties"]["PermissionsBoundary"] for role in template["Resources"].values()} == {BOUNDARY}
-    deployed = client.of("apigateway").get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
-    assert (deployed["throttlingRateLimit"], deployed["throttlingBurstLimit"]) == (5, 9)
-    found = client.of("cloudwatch").describe_alarms(AlarmNamePrefix="halftone-gone-")["MetricAlarms"]
-    assert {action for alarm in found for action in (*alarm["AlarmActions"], *alarm["OKActions"])} == {ON_CALL}
-    assert client.of("dynamodb").describe_table(TableName="halftone-gone-images")["Table"]["DeletionProtectionEnabled"]
-    for what, tags in tagged(client, api).items():
-        assert TAGS.items() <= tags.items(), what
-
-
-def keys(client: Client) -> set[str | None]:
-    """Return the KMS keys of table, topic, queue and logs."""
-    table = client.of("dynamodb").describe_table(TableName="halftone-gone-images")["Table"]
-    queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
-    topic = "arn:aws:sns:us-east-1:000000000000:halftone-gone-completions"
-    groups = client.of("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/halftone-gone")["logGroups"]
-    return {
-        table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
-        client.of("sqs")
-        .get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        .get("KmsMasterKeyId"),
-        client.of("sns").get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId"),
-        *(group.get("kmsKeyId") for group in groups),
-    }
-
-
-def tagged(client: Client, api: str) -> dict[str, dict[str, str]]:
-    """Return the tags of one of each kind."""
-    place = "us-east-1:000000000000"
-    arns = {"lambda": f"arn:aws:lambda:{place}:function:halftone-gone-sweep"}
-    arns |= {
-        "logs": f"arn:aws:logs:{place}:log-group:/aws/lambda/halftone-gone",
-        "events": f"arn:aws:events:{place}:rule",
-    }
-    arns |= {"dynamodb": f"arn:aws:dynamodb:{place}:table/halftone-gone-images"}
-    listed = {
-        "role": client.of("iam").list_role_tags(RoleName="halftone-gone-sweep.role")["Tags"],
-        "table": client.of("dynamodb").list_tags_of_resource(ResourceArn=arns["dynamodb"])["Tags"],
-        "rule": client.of("events").list_tags_for_resource(ResourceARN=f"{arns['events']}/halftone-gone-sweep-event")[
-            "Tags"
-        ],
-    }
-    stage_of_api = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"
-    return {kind: {tag["Key"]: tag["Value"] for tag in tags} for kind, tags in listed.items()} | {
-        "function": client.of("lambda").list_tags(Resource=arns["lambda"])["Tags"],
-        "log group": client.of("logs").list_tags_for_resource(resourceArn=arns["logs"])["tags"],
-        "stage of the api": client.of("apigateway").get_tags(resourceArn=stage_of_api)["tags"],
-        "api": client.of("apigateway").get_tags(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api}")["tags"],
-    }
+def choose(project: Path, where: tuple[str, ...], tags: dict[str, str] | None = None, **settings: Any) -> None:
+    path = project / ".chalice" / "config.json"
+    place = config = json.loads(path.read_text())
+    for name in where:
+        place = place.setdefault(name, {})
+    place.setdefault("deployment", {}).update(settings)
+    place.setdefault("tags", {}).update(tags or {})
+    path.write_text(json.dumps(config))
 
 
 def assert_it_is_protected(home: Home, client: Client, clone: Clone) -> None:
@@ -331,8 +267,8 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert f"bucket {photos} notifies {QUEUE} (s3:ObjectCreated:* of invoices/*) already" in refused.stdout
     assert leftovers(client) == [], "refused before anything is made"
 
-    key = client.of("kms").create_key()["KeyMetadata"]["Arn"]
-    choose(project, THIS_STAGE, {"team": "photos"}, ENCRYPTION_KEY_ARN=key, **OF_A_PLATFORM_TEAM)
+    wishes = platform_team.wishes(client)
+    choose(project, THIS_STAGE, {"team": "photos"}, **wishes)
     pipeline = ("--pipeline", uploads_only(project))
     existing = ("--source-bucket", photos, "--dest-bucket", SMALL)
     done = run(home, client, project, "deploy", *existing, *pipeline)
@@ -353,8 +289,7 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert_the_sweep_is_scheduled(client)
     assert_every_function_keeps_what_fails(client)
     assert_each_function_has_its_role_and_log(client, days=90)
-    assert_it_is_as_the_platform_team_wants_it(client, api)
-    assert keys(client) == {key}
+    platform_team.assert_content(client, api, wishes)
     assert_it_is_protected(home, client, clone)
     before = leftovers(client)
     queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
@@ -364,12 +299,11 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     as_chalice_made_it(client, "sweep")
     again = clone()
     configure_like(project, again)
-    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30, ENCRYPTION_KEY_ARN="")
+    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30)
     assert_subscriptions_follow(home, client, again, variables["COMPLETIONS_TOPIC_ARN"])
     assert apis(client) - others == {api}, "the API keeps its URL, and there is no other"
     assert stage_variables(again)["SOURCE_BUCKET"] == photos, "without being told again"
     assert_each_function_has_its_role_and_log(client)
-    assert keys(client) == {None}
     once = [name for name in leftovers(client) if "completions:" not in name]  # subscriptions have changed
     assert sorted(once) == sorted(name for name in before if "completions:" not in name)
 

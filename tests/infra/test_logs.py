@@ -38,26 +38,26 @@ def test_cloudwatch_knows_the_days_that_can_be_chosen(client: Any) -> None:
 @pytest.mark.parametrize(
     ("wanted", "present", "call"),
     [
-        (KEY, "", ("associate_kms_key", {"logGroupName": "/aws/lambda/any", "kmsKeyId": KEY})),
-        ("", KEY, ("disassociate_kms_key", {"logGroupName": "/aws/lambda/any"})),
+        (KEY, None, ("create_log_group", {"kmsKeyId": KEY})),
+        (KEY, "", ("associate_kms_key", {"kmsKeyId": KEY})),
+        (KEY, KEY, None),
+        ("", KEY, ("disassociate_kms_key", {})),
         ("", "", None),
     ],
 )
 def test_a_key_is_used_from_the_next_deployment_on_and_given_up_again(
     environment: None,  # noqa: ARG001 - it only has to be set
     wanted: str,
-    present: str,
+    present: str | None,
     call: tuple[str, dict[str, str]] | None,
 ) -> None:
     client, group = boto3.client("logs"), {"logGroupName": "/aws/lambda/any"}
+    found = [] if present is None else [group | ({"kmsKeyId": present} if present else {})]
     with Stubber(client) as stub:
-        stub.add_client_error("create_log_group", "ResourceAlreadyExistsException")
-        stub.add_response("put_retention_policy", {}, group | {"retentionInDays": 30})
-        if not wanted:
-            found = group | ({"kmsKeyId": present} if present else {})
-            asked = {"logGroupNamePrefix": "/aws/lambda/any", "limit": 1}
-            stub.add_response("describe_log_groups", {"logGroups": [found]}, asked)
+        asked = {"logGroupNamePrefix": "/aws/lambda/any", "limit": 1}
+        stub.add_response("describe_log_groups", {"logGroups": found}, asked)
         if call:
-            stub.add_response(call[0], {}, call[1])
+            stub.add_response(call[0], {}, group | call[1])
+        stub.add_response("put_retention_policy", {}, group | {"retentionInDays": 30})
         logs.keep(client, ["/aws/lambda/any"], 30, wanted)
         stub.assert_no_pending_responses()

@@ -284,3 +284,25 @@ def test_log_groups(client: Client, function: MakeFunction) -> None:
     logs.create_log_group(logGroupName="/aws/lambda/silenced")
     silent.invoke(2)
     assert said("silenced") == ["said 2"]
+
+
+def test_role_boundaries(client: Client) -> None:
+    """A stack gives its role a boundary, another one, and none."""
+    iam, cloudformation, change = (
+        client.of("iam"),
+        client.of("cloudformation"),
+        client.of("cloudformation").create_stack,
+    )
+    for wanted in ("first", "second", None):
+        boundary = {"PermissionsBoundary": f"arn:aws:iam::000000000000:policy/{wanted}"} if wanted else {}
+        properties = {"RoleName": "bounded", "AssumeRolePolicyDocument": {"Statement": []}, **boundary}
+        template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+        change(StackName="bounded", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"])
+        eventually(lambda: not is_changing(cloudformation, "bounded"))
+        found = iam.get_role(RoleName="bounded")["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        assert found == boundary.get("PermissionsBoundary")
+        change = cloudformation.update_stack
+
+
+def is_changing(cloudformation: Any, stack: str) -> bool:
+    return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS")
