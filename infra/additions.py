@@ -25,7 +25,7 @@ _NETWORK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """`keys` are ARNs. `in_vpc` are functions, as Chalice calls them. `extra` is by the names of policy files."""
+    """`keys` are ARNs. `in_vpc` are functions, as Chalice calls them. `extra` is by the names of policies."""
 
     keys: Sequence[str] = ()
     in_vpc: Collection[str] = ()
