@@ -44,12 +44,10 @@ def assert_content(client: Client, api: str, wanted: dict[str, Any]) -> None:
 
 
 def keys(client: Client) -> set[str | None]:
-    """Return the KMS keys of table, queue and logs; the local cloud leaves that of the topic out."""
-    table = client.of("dynamodb").describe_table(TableName="halftone-gone-images")["Table"]
+    """Return the KMS keys of queue and logs; the local cloud leaves those of table and topic out of a stack."""
     queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
     groups = client.of("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/halftone-gone")["logGroups"]
     return {
-        table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
         client.of("sqs")
         .get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
         .get("KmsMasterKeyId"),
