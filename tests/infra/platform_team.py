@@ -45,14 +45,11 @@ def assert_content(client: Client, api: str, wanted: dict[str, Any]) -> None:
 
 def keys(client: Client) -> set[str | None]:
     """Return the KMS keys of queue and logs; the local cloud leaves those of table and topic out of a stack."""
-    queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
+    sqs = client.of("sqs")
+    queue = sqs.get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     groups = client.of("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/halftone-gone")["logGroups"]
-    return {
-        client.of("sqs")
-        .get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        .get("KmsMasterKeyId"),
-        *(group.get("kmsKeyId") for group in groups),
-    }
+    return {attributes.get("KmsMasterKeyId"), *(group.get("kmsKeyId") for group in groups)}
 
 
 def tagged(client: Client, api: str) -> dict[str, dict[str, str]]:
