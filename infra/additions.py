@@ -1,16 +1,13 @@
 """What policies get beyond what functions do: keys of one's own, a VPC, X-Ray, statements of one's own. Pure."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.settings import SettingsError
-from infra.stage import Json
+from infra.stage import Json, setting
 
 EVERY = "every"
 """In policy-extra.json: the statements that every policy gets."""
-
-_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 
 _WRITING = {"s3:PutObject", "dynamodb:PutItem", "sns:Publish", "sqs:SendMessage"}
 _ENCRYPTED = {"s3", "dynamodb", "sns", "sqs", "ssm"}
@@ -28,7 +25,7 @@ _NETWORK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """`keys` are ARNs. `in_vpc` are functions, as Chalice calls them. `extra` is by the names of policy files."""
+    """`keys` are ARNs. `in_vpc` are functions, as Chalice calls them. `extra` is by the names of policies."""
 
     keys: Sequence[str] = ()
     in_vpc: Collection[str] = ()
@@ -90,9 +87,6 @@ def read(config: Json, stage: str, keys: Sequence[str], extra: Json, kinds: Mapp
     """
     known = [EVERY, *kinds]
     problems = [
-        f"KMS_KEY_ARNS: expected the ARN of a key, no alias, got {key!r}" for key in keys if not _KEY.fullmatch(key)
-    ]
-    problems += [
         f"policy-extra.json: expected one of {', '.join(known)}, got {name!r}" for name in extra if name not in known
     ]
     problems += [
@@ -102,26 +96,13 @@ def read(config: Json, stage: str, keys: Sequence[str], extra: Json, kinds: Mapp
     ]
     if problems:
         raise SettingsError("\n".join(["The policies cannot be written:", *problems]))
-    here = config.get("stages", {}).get(stage, {})
+    handlers = [handler for handlers in kinds.values() for handler in handlers]
     return Additions(
         keys=keys,
-        in_vpc=frozenset(
-            handler for handlers in kinds.values() for handler in handlers if _in_vpc(config, here, handler)
-        ),
-        traced=bool(here.get("xray", config.get("xray"))),
+        in_vpc=frozenset(handler for handler in handlers if setting(config, stage, handler, "subnet_ids")),
+        traced=bool(config.get("stages", {}).get(stage, {}).get("xray", config.get("xray"))),
         extra=extra,
     )
-
-
-def _in_vpc(config: Json, here: Json, handler: str) -> bool:
-    """Tell whether a function has subnets; Chalice looks for them in this order, and for the security groups."""
-    places = (
-        here.get("lambda_functions", {}).get(handler, {}),
-        here,
-        config.get("lambda_functions", {}).get(handler, {}),
-        config,
-    )
-    return any(place.get("subnet_ids") for place in places)
 
 
 def _are_statements(found: object) -> bool:

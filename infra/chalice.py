@@ -3,10 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from infra import roles
 from infra.errors import DeployError
 from infra.stage import Json, text
 
@@ -29,22 +27,6 @@ def remember(project: Path, stage: str, deployed: Json) -> None:
 
 def memory(project: Path, stage: str) -> Path:
     return project / ".chalice" / "deployed" / f"{stage}.json"
-
-
-def read_policies(project: Path, stage: str) -> dict[str, Json]:
-    """Read the policies of a stage, by kind of function; it may have none yet."""
-    return {path.stem: json.loads(path.read_text()) for path in _policies(project, stage).glob("*.json")}
-
-
-def write_policies(project: Path, stage: str, policies: Mapping[str, Json]) -> None:
-    """Make the stage's folder hold these policies and no others."""
-    folder = _policies(project, stage)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.json"):
-        if path.stem not in policies:
-            path.unlink()
-    for kind, policy in policies.items():
-        (folder / f"{kind}.json").write_text(text(policy))
 
 
 def packaged(project: Path, pipeline: str) -> str:
@@ -71,7 +53,3 @@ def deploy(project: Path, stage: str) -> None:
         raise DeployError("chalice deploy failed, see above; once that is mended, the same command goes on from here")
     if any("Could not install dependencies" in line for line in said):
         raise DeployError("chalice found no wheel for a dependency, see above; it would be missing in Lambda")
-
-
-def _policies(project: Path, stage: str) -> Path:
-    return project / ".chalice" / roles.folder(stage)

@@ -25,6 +25,7 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
     cloudformation = place.client("cloudformation")
     with lock.held(place.client("ssm"), stage, place.caller):
         own = stacks.buckets(cloudformation, stages.stack(stage))
+        _check_protection(stacks.find(cloudformation, stages.stack(stage)), stage)
         full = [name for name in own if buckets.holds_pictures(place, name)]
         if full and not empty_buckets:
             raise DeployError(
@@ -45,7 +46,7 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
         for name in full:
             buckets.empty(place, name)
             print(f"deleted the pictures in {name}", flush=True)
-        for stack in (stages.subscriptions_stack(stage), stages.stack(stage)):
+        for stack in _stacks(stage):
             stacks.delete(cloudformation, stack)
         for name in secrets.forget(place.client("ssm"), stage):
             print(f"deleted parameter {name}", flush=True)
@@ -58,9 +59,18 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
         print(f"stage {stage} is gone from {place}")
 
 
+def _check_protection(stack: stacks.Stack | None, stage: str) -> None:
+    if stack and stack.get("EnableTerminationProtection"):
+        raise DeployError(
+            f"the stage is protected, and nothing was deleted; to delete it: set DELETION_PROTECTION to false under "
+            f"`deployment` in .chalice/config.json, make deploy STAGE={stage}, then make destroy STAGE={stage}"
+        )
+
+
 def left(place: Place, stage: str, found: Inventory) -> list[str]:
     """List what there is of a stage, a line each."""
-    present = [name for name in (stages.stack(stage), stages.subscriptions_stack(stage)) if _stack(place, name)]
+    cloudformation = place.client("cloudformation")
+    present = [name for name in _stacks(stage) if stacks.find(cloudformation, name) is not None]
     return [
         *(f"function {arn.rpartition(':')[2]}" for arn in found.functions.values()),
         *(f"role {arn.rpartition('/')[2]}" for arn in found.roles.values()),
@@ -145,5 +155,7 @@ def _delete_role(iam: Any, role: str) -> None:
     iam.delete_role(RoleName=role)
 
 
-def _stack(place: Place, name: str) -> bool:
-    return stacks.find(place.client("cloudformation"), name) is not None
+def _stacks(stage: str) -> list[str]:
+    """Name a stage's stacks in the order in which they can be deleted."""
+    first = [stages.subscriptions_stack(stage), stages.alarms_stack(stage), stages.roles_stack(stage)]
+    return [*first, stages.stack(stage)]

@@ -160,9 +160,11 @@ def _buckets(client: Any, function: str) -> list[str]:
 
 
 def _apis(gateway: Any, stage: str) -> Iterator[str]:
-    """List the REST APIs that invoke the stage's function. Chalice gives them all the app's name, and no tag."""
+    """List the REST APIs that invoke the stage's function. Chalice gives them all the app's name, the deployment that
+    of the stage.
+    """
     pages = gateway.get_paginator("get_rest_apis").paginate()
-    named = [api for page in pages for api in page["items"] if api["name"] == APP]
+    named = [api for page in pages for api in page["items"] if api["name"] in {APP, f"{APP}-{stage}"}]
     for api in sorted(named, key=lambda api: api["createdDate"]):
         resources = gateway.get_paginator("get_resources").paginate(restApiId=api["id"], embed=["methods"])
         methods = [

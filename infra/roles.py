@@ -1,6 +1,6 @@
 """Which function may do what: each has a role of its own, with the policy of its kind. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.model.pipeline import Pipeline, Restore
@@ -43,6 +43,20 @@ class Estate:
         """Name a function as Chalice does."""
         return f"{APP}-{self.stage}" if handler == "api_handler" else f"{APP}-{self.stage}-{handler}"
 
+    def log_group(self, handler: str) -> str:
+        """Name the log group of a function as Lambda does."""
+        return f"/aws/lambda/{self.function(handler)}"
+
+    @property
+    def handlers(self) -> list[str]:
+        """The functions that the stage has, as Chalice calls them."""
+        return [
+            handler
+            for kind, handlers in KINDS.items()
+            if self.pipeline.restore or kind != "restore"
+            for handler in handlers
+        ]
+
     def bucket(self, name: str) -> str:
         return f"arn:{self.partition}:s3:::{name}"
 
@@ -59,16 +73,6 @@ class Estate:
         """The buckets of ALLOWED_BUCKETS, which requests name as either: they may be read and written."""
         names = self.variables.get("ALLOWED_BUCKETS", "").split(",")
         return [self.bucket(name.strip()) for name in names if name.strip()]
-
-
-def folder(stage: str) -> str:
-    """Name the folder of a stage's policies, a file for each kind, in `.chalice`."""
-    return f"policy-{stage}"
-
-
-def policy_files(stage: str) -> dict[str, str]:
-    """Return the policy file of each function."""
-    return {handler: f"{folder(stage)}/{kind}.json" for kind, handlers in KINDS.items() for handler in handlers}
 
 
 def policies(estate: Estate) -> dict[str, Json]:
@@ -96,11 +100,11 @@ def policies(estate: Estate) -> dict[str, Json]:
     }
 
 
-def former_folders(present: Mapping[str, Json], source_bucket: str) -> list[str]:
-    """List what policies let the functions remove from the source bucket: what the stage's pipelines wrote there."""
+def former_folders(present: Iterable[Json], source_bucket: str) -> list[str]:
+    """List what policies let a function remove from the source bucket: what the stage's pipelines wrote there."""
     removing = [
         statement
-        for policy in present.values()
+        for policy in present
         for statement in policy["Statement"]
         if statement.get("Sid") in {"WriteVariants", "RemoveFormerVariants"}
     ]
@@ -124,11 +128,11 @@ def _own(kind: str, estate: Estate) -> list[Json]:
     redrive` believes what is there (Lambda Developer Guide, "Using source function ARN").
     """
     queue = estate.arn("sqs", failed_queue(estate.stage))
-    groups = [f"log-group:/aws/lambda/{estate.function(handler)}:*" for handler in KINDS[kind]]
+    groups = [f"log-group:{estate.log_group(handler)}:*" for handler in KINDS[kind]]
     return [
         _allow(
             "WriteLogs",
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
             [estate.arn("logs", group) for group in groups],
         ),
         _allow("KeepWhatFailed", ["sqs:SendMessage"], [queue]),

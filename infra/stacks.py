@@ -7,7 +7,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.errors import DeployError
-from infra.stage import APP
 
 POLL = 1.0  # seconds between two looks at a stack
 NO_STACK = "does not exist"  # CloudFormation has one code for every refusal; these words tell them apart
@@ -18,8 +17,10 @@ STUCK = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PRO
 Stack = Mapping[str, Any]
 
 
-def apply(cloudformation: Any, stage: str, name: str, template: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Create or update a stack of the stage, and return its outputs.
+def apply(
+    cloudformation: Any, name: str, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]
+) -> dict[str, str]:
+    """Create or update a stack, and return its outputs; it hands its tags on to what is in it.
 
     Where there is nothing to update, it is as it has to be, also after another update was rolled back.
     """
@@ -27,14 +28,14 @@ def apply(cloudformation: Any, stage: str, name: str, template: str, parameters:
         "StackName": name,
         "TemplateBody": template,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        "Capabilities": ["CAPABILITY_IAM"],
-        "Tags": [{"Key": "app", "Value": APP}, {"Key": "stage", "Value": stage}],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }
     existing = _rested(cloudformation, name)
     if existing is None:
         stack_id = cloudformation.create_stack(**request, OnFailure="DELETE")["StackId"]
     elif existing["StackStatus"] in STUCK:
-        raise DeployError(f"stack {name} is {existing['StackStatus']}; delete it first (make destroy STAGE={stage})")
+        raise DeployError(f"stack {name} is {existing['StackStatus']}; delete it first, by make destroy")
     else:
         try:
             stack_id = cloudformation.update_stack(**request)["StackId"]
@@ -59,6 +60,11 @@ def delete(cloudformation: Any, name: str) -> bool:
     if left["StackStatus"] != "DELETE_COMPLETE":
         raise DeployError(f"stack {name} is still there: {_reasons(cloudformation, stack['StackId'])}")
     return True
+
+
+def protect(cloudformation: Any, name: str, *, protected: bool) -> None:
+    """Have CloudFormation refuse to delete a stack, or allow it."""
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=protected)
 
 
 def find(cloudformation: Any, name: str) -> Stack | None:

@@ -29,17 +29,44 @@ def environment(outputs: Mapping[str, str], present: Mapping[str, str]) -> dict[
     return dict(sorted({**DEFAULTS, **present, **named}.items()))
 
 
-def configured(config: Json, stage: str, variables: Mapping[str, str], policy_files: Mapping[str, str]) -> Json:
+def configured(config: Json, stage: str, variables: Mapping[str, str], role_arns: Mapping[str, str]) -> Json:
     """Chalice's `config.json` with this stage in it; other stages, and other settings of this one, are kept.
 
-    `policy_files` are by function. Chalice refuses to deploy a function that has none.
+    `role_arns` are by function.
     """
     stages = config.get("stages", {})
     present = stages.get(stage, {})
     functions = present.get("lambda_functions", {})
-    allowed = {name: {**functions.get(name, {}), "iam_policy_file": file} for name, file in policy_files.items()}
-    entry = {**present, "environment_variables": dict(variables), "lambda_functions": {**functions, **allowed}}
+    with_roles = {name: {**functions.get(name, {}), "iam_role_arn": arn} for name, arn in role_arns.items()}
+    entry = {
+        **present,
+        "environment_variables": dict(variables),
+        "lambda_functions": {**functions, **with_roles},
+        "manage_iam_role": False,
+        "tags": {**_whose(stage), **present.get("tags", {})},
+    }
     return {**config, "stages": {**stages, stage: entry}}
+
+
+def tags(config: Json, stage: str) -> dict[str, str]:
+    """Return the tags of all that the stage has: whose it is, and what Chalice gives its functions."""
+    return {**config.get("tags", {}), **_whose(stage), **config.get("stages", {}).get(stage, {}).get("tags", {})}
+
+
+def _whose(stage: str) -> dict[str, str]:
+    return {"app": APP, "stage": stage}
+
+
+def setting(config: Json, stage: str, handler: str, name: str) -> Any:
+    """Return one of Chalice's settings of a function, from where Chalice looks for it; None where it is not set."""
+    here = config.get("stages", {}).get(stage, {})
+    places = (
+        here.get("lambda_functions", {}).get(handler, {}),
+        here,
+        config.get("lambda_functions", {}).get(handler, {}),
+        config,
+    )
+    return next((place[name] for place in places if place.get(name) is not None), None)
 
 
 def stack(stage: str) -> str:
@@ -50,6 +77,16 @@ def stack(stage: str) -> str:
 def subscriptions_stack(stage: str) -> str:
     """Name the stack of who hears of it; its suffix alone is too long for a stage's name, so it is no other stage's."""
     return f"{stack(stage)}-completions-subscriptions"
+
+
+def roles_stack(stage: str) -> str:
+    """Name the stack of the functions' roles; its suffix, too, is longer than a stage's name."""
+    return f"{stack(stage)}-roles-of-the-functions"
+
+
+def alarms_stack(stage: str) -> str:
+    """Name the stack of alarms and dashboard, likewise."""
+    return f"{stack(stage)}-alarms-and-the-dashboard"
 
 
 def failed_queue(stage: str) -> str:
@@ -96,3 +133,8 @@ def _events(subscription: Subscription) -> list[CompletionEvent]:
 
 def text(document: Json) -> str:
     return json.dumps(document, indent=2) + "\n"
+
+
+def compact(document: Json) -> str:
+    """Write a document as CloudFormation wants it: a template may have 51,200 bytes, and a parameter 4,096."""
+    return json.dumps(document, separators=(",", ":"))

@@ -35,7 +35,7 @@ PLACE = f"{REGION}:{ACCOUNT}"
 MACHINE = f"arn:aws:states:{PLACE}:stateMachine:halftone-test-workflow"
 CHOSEN = {"WORKFLOW_ARN": MACHINE, "EVENT_BUS": "default"}
 PHOTO = {"bucket": "originals", "key": "photo.jpg"}
-BY_LAMBDA = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 """What Lambda does as the function: its log, and its on-failure destination. See tests/e2e for these."""
 
 
@@ -385,6 +385,11 @@ ELSEWHERE = {
     ),
     "secrets, to write": ("ssm:PutParameter", f"arn:aws:ssm:{PLACE}:parameter/halftone-test/webhook-secret", set()),
     "workflows": ("states:StartExecution", MACHINE, {"api"}),
+    "a log group": (
+        "logs:CreateLogGroup",
+        f"arn:aws:logs:{PLACE}:log-group:/aws/lambda/halftone-test-on_upload:log-stream:",
+        set(),
+    ),
     "its own policy": ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/halftone-test-on_upload", set()),
 }
 """What functions might be made to do, and the policies that allow it."""

@@ -12,8 +12,10 @@ from localcloud.patches import (
     event_queue,
     events_to_lambda,
     failed_start,
+    log_groups,
     memory_limits,
     rest_api_import,
+    role_boundaries,
     sns_to_lambda,
     whole_environments,
 )
@@ -30,6 +32,8 @@ ALL = (
     memory_limits,
     error_types,
     calls_in_flight,
+    log_groups,
+    role_boundaries,
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import subscriptions
-from infra import deploy
+from infra import deployment
 from localcloud.home import STAGE
 from tests.cloud import Client, Deployed, eventually
 from tests.conftest import picture
@@ -19,9 +19,9 @@ def failures(deployed: Deployed, client: Client) -> Iterator[str]:
     """A queue that NOTIFY would name with `failures` after it."""
     url, arn = deployed.make_queue("failures")
     cloudformation = client.of("cloudformation")
-    deploy.subscribe(cloudformation, STAGE, deployed.topic, [subscriptions.parse(f"{arn} failures")])
+    deployment.subscribe(cloudformation, STAGE, deployed.topic, [subscriptions.parse(f"{arn} failures")], {})
     yield url
-    deploy.subscribe(cloudformation, STAGE, deployed.topic, [])
+    deployment.subscribe(cloudformation, STAGE, deployed.topic, [], {})
     left = client.of("sns").list_subscriptions_by_topic(TopicArn=deployed.topic)["Subscriptions"]
     assert left, "those that others made"
     assert arn not in [subscription["Endpoint"] for subscription in left]

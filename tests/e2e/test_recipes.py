@@ -24,6 +24,7 @@ pytestmark = pytest.mark.e2e
 APP = f"halftone-{STAGE}"
 ACCOUNT = "000000000000"
 RED, GREY, BLUE = (255, 0, 0), (128, 128, 128), (0, 0, 255)
+ASYNCHRONOUS = ("on_upload", "sweep", "on_completion", "redeliver", "resize_later")
 QUIET = 5
 """Looks in a row without an event under way, until nothing is taken to come any more."""
 
@@ -108,9 +109,12 @@ class Stage(Deployed):
 
     def statements(self, handler: str) -> list[dict[str, Any]]:
         """Return what a handler's role allows."""
-        name, iam = f"{APP}-{handler}", self.client.of("iam")
-        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        return iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
+        return self.statements_of(f"{APP}-{handler}.role")
+
+    def statements_of(self, role: str) -> list[dict[str, Any]]:
+        iam = self.client.of("iam")
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        return iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"]
 
     def allowed(self, function: str, resource: str) -> set[str]:
         """Return which actions a function's role allows on a resource."""
@@ -423,15 +427,19 @@ def test_transfer(switched_to: Callable[[str], Stage]) -> None:
             "upload-throttles",
             "upload-duration",
             "request-duration",
+            "request-errors",
+            "notices-refused",
+            *(f"{machine}-{end}" for machine in ("workflow", "chain") for end in ("failed", "timed-out")),
+            *(f"{handler}-{end}" for handler in ASYNCHRONOUS for end in ("events-dropped", "not-kept")),
         )
     }
 
     # No role may do everything, or do anything to everything.
     roles = stage.client.of("iam").list_roles()["Roles"]
-    handlers = [role["RoleName"].removeprefix(f"{APP}-") for role in roles if role["RoleName"].startswith(APP)]
-    assert {"on_upload", "api_handler"} <= set(handlers)
-    for handler in handlers:
-        for statement in stage.statements(handler):
+    names = {role["RoleName"] for role in roles if role["RoleName"].startswith(APP)}
+    assert {f"{APP}-on_upload.role", f"{APP}-api_handler.role"} <= names
+    for name in names:
+        for statement in stage.statements_of(name):
             assert not [action for action in statement["Action"] if "*" in action]
             assert not [resource for resource in statement["Resource"] if resource in {"*", "arn:aws:s3:::*"}]
 

@@ -23,11 +23,3 @@ def test_a_dependency_that_chalice_only_mentions_is_an_error(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", str(command.with_name("python")))
     with pytest.raises(DeployError, match="no wheel"):
         chalice.deploy(tmp_path, "any")
-
-
-def test_policies_of_another_pipeline_are_read_and_then_gone(tmp_path: Path) -> None:
-    assert chalice.read_policies(tmp_path, "any") == {}
-    chalice.write_policies(tmp_path, "any", {"images": {"a": 1}, "restore": {"b": 2}})
-    assert chalice.read_policies(tmp_path, "any") == {"images": {"a": 1}, "restore": {"b": 2}}
-    chalice.write_policies(tmp_path, "any", {"images": {"a": 3}})
-    assert chalice.read_policies(tmp_path, "any") == {"images": {"a": 3}}

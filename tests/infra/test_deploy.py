@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import roles
+from infra import role_template, roles, stage
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
 from tests.cloud import Client, Deployed, eventually
+from tests.infra import platform_team
 
 pytestmark = pytest.mark.e2e
 
@@ -88,12 +89,7 @@ OWN = "arn:aws:lambda:us-east-1:000000000000:function:halftone-gone-on_completio
 
 def notify(project: Path, where: tuple[str, ...], *entries: str) -> None:
     """Name subscriptions in the settings, of this stage or of every one."""
-    path = project / ".chalice" / "config.json"
-    place = config = json.loads(path.read_text())
-    for name in where:
-        place = place.setdefault(name, {})
-    place.setdefault("deployment", {})["NOTIFY"] = ", ".join(entries)
-    path.write_text(json.dumps(config))
+    choose(project, where, NOTIFY=", ".join(entries))
 
 
 def subscribers(client: Client, topic: str) -> dict[str, dict[str, str]]:
@@ -107,22 +103,59 @@ def subscribers(client: Client, topic: str) -> dict[str, dict[str, str]]:
     }
 
 
-def assert_each_role_has_its_policy(client: Client, project: Path) -> None:
-    """See every function have a role of its own, which allows what its file says."""
-    iam = client.of("iam")
-    present = {name for name in leftovers(client) if name.startswith("halftone-gone-")}
-    files = roles.policy_files("gone")
-    handlers = [handler for handler in files if handler != "on_destination"]  # another pipeline has it
-    assert {f"halftone-gone-{handler}" for handler in handlers} <= present
-    for handler in handlers:
-        role = f"halftone-gone-{handler}"
+HANDLERS = [handler for handlers in roles.KINDS.values() for handler in handlers if handler != "on_destination"]
+"""Another pipeline has that one."""
+
+
+def choose(project: Path, where: tuple[str, ...], tags: dict[str, str] | None = None, **settings: Any) -> None:
+    path = project / ".chalice" / "config.json"
+    place = config = json.loads(path.read_text())
+    for name in where:
+        place = place.setdefault(name, {})
+    place.setdefault("deployment", {}).update(settings)
+    place.setdefault("tags", {}).update(tags or {})
+    path.write_text(json.dumps(config))
+
+
+def assert_it_is_protected(home: Home, client: Client, clone: Clone) -> None:
+    before = leftovers(client)
+    refused = run(home, client, clone(), "destroy", "--yes")
+    assert refused.returncode != 0
+    assert "the stage is protected, and nothing was deleted; to delete it: set DELETION_PROTECTION" in refused.stdout
+    assert leftovers(client) == before
+
+
+def assert_each_function_has_its_role_and_log(client: Client, days: int = 30) -> None:
+    """See every function have the role that the stack gives it, and a log group that is not kept for ever."""
+    iam, logs = client.of("iam"), client.of("logs")
+    template = client.of("cloudformation").get_template(StackName=stage.roles_stack("gone"))["TemplateBody"]
+    assert len(template["Resources"]) == len(HANDLERS)
+    for handler in HANDLERS:
+        role = f"halftone-gone-{handler}.role"
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
-        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        expected = json.loads((project / ".chalice" / files[handler]).read_text())
-        assert iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"] == expected
-        function = "halftone-gone" if handler == "api_handler" else role
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        expected = template["Resources"][role_template.logical_id(handler)]["Properties"]
+        assert [{"PolicyName": name, "PolicyDocument": policy(iam, role, name)}] == expected["Policies"]
+        function = "halftone-gone" if handler == "api_handler" else f"halftone-gone-{handler}"
         found = client.of("lambda").get_function_configuration(FunctionName=function)["Role"]
         assert found.rpartition("/")[2] == role
+        (group,) = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}", limit=1)["logGroups"]
+        assert (group["logGroupName"], group["retentionInDays"]) == (f"/aws/lambda/{function}", days)
+
+
+def as_chalice_made_it(client: Client, handler: str) -> None:
+    """Give a function the role that Chalice made in earlier deployments, and the log group that Lambda made."""
+    iam, name = client.of("iam"), f"halftone-gone-{handler}"
+    trust = iam.get_role(RoleName=f"{name}.role")["Role"]["AssumeRolePolicyDocument"]
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    document = policy(iam, f"{name}.role", "function")
+    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(document))
+    client.of("lambda").update_function_configuration(FunctionName=name, Role=role)
+    client.of("logs").delete_retention_policy(logGroupName=f"/aws/lambda/{name}")
+
+
+def policy(iam: Any, role: str, name: str) -> dict[str, Any]:
+    return iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
 
 
 def assert_the_sweep_is_scheduled(client: Client) -> None:
@@ -234,6 +267,8 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert f"bucket {photos} notifies {QUEUE} (s3:ObjectCreated:* of invoices/*) already" in refused.stdout
     assert leftovers(client) == [], "refused before anything is made"
 
+    wishes = platform_team.wishes(client)
+    choose(project, THIS_STAGE, {"team": "photos"}, **wishes)
     pipeline = ("--pipeline", uploads_only(project))
     existing = ("--source-bucket", photos, "--dest-bucket", SMALL)
     done = run(home, client, project, "deploy", *existing, *pipeline)
@@ -253,17 +288,22 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     assert {"halftone-gone-workflow", "halftone-gone-chain"} <= set(leftovers(client))
     assert_the_sweep_is_scheduled(client)
     assert_every_function_keeps_what_fails(client)
-    assert_each_role_has_its_policy(client, project)
+    assert_each_function_has_its_role_and_log(client, days=90)
+    platform_team.assert_content(client, api, wishes)
+    assert_it_is_protected(home, client, clone)
     before = leftovers(client)
     queue = client.of("sqs").get_queue_url(QueueName="halftone-gone-failed")["QueueUrl"]
     with pytest.raises(ClientError, match="AccessDenied"):
         client.of("sqs").send_message(QueueUrl=queue, MessageBody="forged")
 
+    as_chalice_made_it(client, "sweep")
     again = clone()
     configure_like(project, again)
+    choose(again, THIS_STAGE, DELETION_PROTECTION=False, LOG_RETENTION_DAYS=30)
     assert_subscriptions_follow(home, client, again, variables["COMPLETIONS_TOPIC_ARN"])
     assert apis(client) - others == {api}, "the API keeps its URL, and there is no other"
     assert stage_variables(again)["SOURCE_BUCKET"] == photos, "without being told again"
+    assert_each_function_has_its_role_and_log(client)
     once = [name for name in leftovers(client) if "completions:" not in name]  # subscriptions have changed
     assert sorted(once) == sorted(name for name in before if "completions:" not in name)
 
@@ -312,9 +352,9 @@ def test_a_deployment_that_breaks_off_is_carried_on_and_can_be_destroyed(
         configure_like(last, project)
     assert broken > 1
     assert len(apis(client) - others) == 1
-    assert len(functions(client)) == len(roles.policy_files("gone")) - 1, "another pipeline has on_destination"
+    assert len(functions(client)) == len(HANDLERS)
     assert_every_function_keeps_what_fails(client)
-    assert_each_role_has_its_policy(client, project)
+    assert_each_function_has_its_role_and_log(client)
     assert list(subscribers(client, stage_variables(project)["COMPLETIONS_TOPIC_ARN"])) == [OWN]
 
     assert_pictures_are_kept_unless_asked_for(home, client, clone, stage_variables(project)["SOURCE_BUCKET"])

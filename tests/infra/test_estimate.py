@@ -1,4 +1,3 @@
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,7 +6,7 @@ import pytest
 
 from infra import roles
 from infra.estimate import Measured, PriceMissing, Work, bill, item_bytes
-from localcloud.home import ROOT
+from tests.infra.test_roles import estate
 
 PRICES: dict[str, Any] = {
     "lambda_gb_second": {"x86_64": 0.00002, "arm64": 0.00001},
@@ -51,8 +50,10 @@ def test_a_call_that_the_table_does_not_know_is_no_free_call() -> None:
 def test_whatever_a_function_may_call_has_a_price() -> None:
     """A new permission is a new call, and a call without a price would stop `make cost`."""
     table = tomllib.loads(Path(roles.__file__).with_name("prices.toml").read_text())
-    policies = [json.loads(path.read_text()) for path in (ROOT / ".chalice" / "policy-local").glob("*.json")]
-    allowed = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    policies = roles.policies(estate())
+    allowed = {
+        action for policy in policies.values() for statement in policy["Statement"] for action in statement["Action"]
+    }
     assert {action for action in allowed if not action.startswith("logs:")} <= table["million"].keys()
     assert table["gigabyte"].keys() == {"logs", "storage", "table"}
 

@@ -10,7 +10,8 @@ import pytest
 import app as halftone_app
 from chalicelib import events
 from chalicelib.errors import BY_CODE, PermanentError, TransientError
-from infra import deploy
+from infra import deployment
+from localcloud.home import ROOT
 
 PERMANENT = {error.__name__ for error in BY_CODE.values() if issubclass(error, PermanentError)}
 TRANSIENT = {error.__name__ for error in BY_CODE.values() if issubclass(error, TransientError)}
@@ -40,9 +41,9 @@ NOTIFY = f"{PREFIX}chain_notify"
 """It claims no image, and so finds none busy."""
 
 
-@pytest.fixture(params=sorted(deploy.MACHINES))
+@pytest.fixture(params=sorted(deployment.MACHINES))
 def machine(request) -> dict[str, Any]:
-    return json.loads(deploy.MACHINES[request.param].read_text())
+    return json.loads(deployment.MACHINES[request.param].read_text())
 
 
 def tasks(machine: dict[str, Any]) -> list[dict[str, Any]]:
@@ -70,7 +71,7 @@ def test_every_error_that_is_retried_is_a_transient_one_and_none_is_forgotten(ma
 
 def test_whoever_holds_the_image_is_waited_for_until_a_dead_workers_lease_is_over(machine) -> None:
     """It lasts as long as the function may run, and a minute more."""
-    config = json.loads((deploy.ROOT / ".chalice" / "config.json").read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     for task in tasks(machine):
         if task["Resource"] != NOTIFY:
             (busy,) = [retry for retry in task["Retry"] if set(retry["ErrorEquals"]) & BUSY]
@@ -86,7 +87,7 @@ def test_every_error_that_is_caught_is_a_permanent_one_and_none_is_forgotten(mac
 
 def test_a_chain_whose_record_is_too_large_to_be_handed_on_says_so() -> None:
     """Step Functions hands 256 KiB from state to state."""
-    states = json.loads(deploy.MACHINES["ChainDefinition"].read_text())["States"]
+    states = json.loads(deployment.MACHINES["ChainDefinition"].read_text())["States"]
     handing_on = [state for state in states.values() if state["Type"] == "Task" and "merge" in state["Arguments"]]
     assert [state["Catch"][-1] for state in handing_on] == [TOO_MUCH, TOO_MUCH]
     assert (states["TooMuch"]["Type"], states["TooMuch"]["Error"]) == ("Fail", "TooMuch")
@@ -102,7 +103,7 @@ def test_every_function_exists_and_may_be_invoked_by_its_machine(machine) -> Non
     called = [task["Resource"].removeprefix(PREFIX) for task in tasks(machine)]
     assert all(task["Resource"].startswith(PREFIX) for task in tasks(machine))
     assert set(called) <= {function.name for function in halftone_app.app.pure_lambda_functions}
-    template = deploy.TEMPLATE.read_text()
+    template = deployment.TEMPLATE.read_text()
     role = "ChainRole" if "chain" in called[0] else "WorkflowRole"
     resource = template.partition(f"\n  {role}:\n")[2].partition("\n\n")[0]
     assert re.findall(r"function:halftone-\$\{Stage\}-(\w+)", resource) == called
@@ -115,7 +116,7 @@ def test_every_state_is_reached_and_none_is_missing(machine) -> None:
 
 
 def test_nothing_waits_for_ever(machine) -> None:
-    config = json.loads((deploy.ROOT / ".chalice" / "config.json").read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     for task in tasks(machine):
         name = task["Resource"].removeprefix(PREFIX)
         limit = config["lambda_functions"].get(name, {}).get("lambda_timeout", config["lambda_timeout"])
@@ -123,8 +124,8 @@ def test_nothing_waits_for_ever(machine) -> None:
 
 
 def test_each_definition_fits_in_a_parameter_of_the_template() -> None:
-    for name, definition in deploy.definitions().items():
-        assert f"  {name}:\n    Type: String" in deploy.TEMPLATE.read_text()
+    for name, definition in deployment.definitions().items():
+        assert f"  {name}:\n    Type: String" in deployment.TEMPLATE.read_text()
         assert len(definition) <= 4096
 
 

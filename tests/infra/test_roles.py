@@ -7,14 +7,14 @@ import app as halftone_app
 from chalicelib.model.picture import VariantSpec
 from chalicelib.model.pipeline import Pipeline, Restore, Source
 from chalicelib.pipelines import loading
-from infra import roles, stage
+from infra import role_template, roles, stage
 from localcloud.home import ROOT, STAGE
 from tests.iam import allowed
 from tests.infra.test_stage import ACCOUNT, OUTPUTS, REGION
 
 SOURCE, DEST = f"arn:aws:s3:::{OUTPUTS['SourceBucket']}", f"arn:aws:s3:::{OUTPUTS['DestBucket']}"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:halftone-{STAGE}"
-OWN = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 READING = {"s3:GetObject", "s3:ListBucket"}
 IMAGES = READING | {"s3:PutObject", "s3:DeleteObject", "dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish"}
 WORKFLOWS = {"states:StartExecution", "states:DescribeExecution", "states:GetExecutionHistory"}
@@ -64,24 +64,22 @@ def test_without_an_event_bus_nobody_may_send_to_one() -> None:
 
 def test_the_committed_local_stage_is_what_a_deployment_writes() -> None:
     """`chalice deploy --stage local` works as it stands, and `make up` changes nothing."""
-    home = ROOT / ".chalice"
-    config = json.loads((home / "config.json").read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     variables = stage.environment(OUTPUTS, {"EVENT_BUS": "default"})
-    assert stage.configured({**config, "stages": {}}, STAGE, variables, roles.policy_files(STAGE)) == config
     local = roles.Estate(STAGE, REGION, ACCOUNT, "aws", variables, loading.load("default"))
-    committed = {path.stem: path.read_text() for path in (home / roles.folder(STAGE)).iterdir()}
-    assert committed == {kind: stage.text(policy) for kind, policy in roles.policies(local).items()}
+    assert stage.configured({**config, "stages": {}}, STAGE, variables, role_template.role_arns(local)) == config
 
 
 def test_every_function_has_a_policy() -> None:
-    """Chalice refuses to deploy a function without one."""
     registered = {source.name for source in halftone_app.app.event_sources}
     registered |= {function.name for function in halftone_app.app.pure_lambda_functions}
-    assert set(roles.policy_files(STAGE)) == registered | {"api_handler", "on_destination"}
-    kinds = {file.removeprefix(f"policy-{STAGE}/").removesuffix(".json") for file in roles.policy_files(STAGE).values()}
-    assert set(roles.policies(estate())) == kinds
+    assert set(estate().handlers) == registered | {"api_handler", "on_destination"}
+    assert set(roles.policies(estate())) == set(roles.KINDS)
     default = roles.Estate(STAGE, REGION, ACCOUNT, "aws", stage.environment(OUTPUTS, {}), loading.load("default"))
-    assert set(roles.policies(default)) == kinds - {"restore"}, "a pipeline that restores nothing has no such function"
+    assert set(default.handlers) == registered | {"api_handler"}, (
+        "a pipeline that restores nothing has no such function"
+    )
+    assert set(roles.policies(default)) == set(roles.KINDS) - {"restore"}
 
 
 @pytest.mark.parametrize("handler", EXPECTED)
@@ -159,16 +157,16 @@ def test_variants_that_another_pipeline_left_in_the_source_bucket_may_be_removed
     source, thumbnail = OUTPUTS["SourceBucket"], f"{SOURCE}/thumbnails/a.jpg"
 
     def then(name: str, before: dict[str, Any]) -> dict[str, Any]:
-        former = roles.former_folders(before, source)
+        former = roles.former_folders(before.values(), source)
         return roles.policies(roles.Estate(STAGE, REGION, ACCOUNT, "aws", variables, loading.load(name), former))
 
     def removable(policies: dict[str, Any]) -> set[str]:
         kind = next(kind for kind, handlers in roles.KINDS.items() if handler in handlers)
         return allowed(policies[kind]["Statement"], thumbnail)
 
-    assert roles.former_folders({}, source) == []
+    assert roles.former_folders([], source) == []
     first = then("thumbnails", {})
-    assert roles.former_folders(first, source) == [f"{SOURCE}/thumbnails/*"]
+    assert roles.former_folders(first.values(), source) == [f"{SOURCE}/thumbnails/*"]
     assert removable(first) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
     second = then("transfer", first)
     assert removable(second) == {"s3:GetObject", "s3:DeleteObject"}

@@ -29,10 +29,10 @@ class RestingStack:
 @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_a_stack_without_changes_is_fine_also_after_an_update_that_was_rolled_back(status: str) -> None:
     resting = RestingStack(status, "No updates are to be performed.")
-    assert stacks.apply(resting, "any", "halftone-any", "{}", {}) == {"A": "1"}
+    assert stacks.apply(resting, "halftone-any", "{}", {}, {}) == {"A": "1"}
     busy = RestingStack(status, "Stack halftone-any is in UPDATE_IN_PROGRESS state and can not be updated.")
     with pytest.raises(ClientError, match="can not be updated"):
-        stacks.apply(busy, "any", "halftone-any", "{}", {})
+        stacks.apply(busy, "halftone-any", "{}", {}, {})
 
 
 class MovingStack:
@@ -71,13 +71,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_first_stack_that_fails_says_why_although_it_is_deleted() -> None:
     with pytest.raises(DeployError, match=r"failed: Bucket: the name is taken$"):
-        stacks.apply(MovingStack(), "any", "halftone-any", "{}", {})
+        stacks.apply(MovingStack(), "halftone-any", "{}", {}, {})
 
 
 def test_what_another_deployment_has_left_a_stack_at_is_waited_for() -> None:
     deleting = MovingStack("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
     with pytest.raises(DeployError, match="the name is taken"):
-        stacks.apply(deleting, "any", "halftone-any", "{}", {})
+        stacks.apply(deleting, "halftone-any", "{}", {}, {})
     assert deleting.created
     with pytest.raises(DeployError, match="ROLLBACK_COMPLETE; delete it first"):
-        stacks.apply(MovingStack("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"), "any", "halftone-any", "{}", {})
+        stacks.apply(MovingStack("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"), "halftone-any", "{}", {}, {})

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 from chalicelib.subscriptions import Subscription, parse
 from infra import stage
@@ -24,17 +25,23 @@ def test_outputs_become_variables_and_settings_are_kept() -> None:
 
 
 def test_other_stages_and_other_settings_of_a_stage_are_kept() -> None:
-    dev = {"lambda_memory_size": 3008, "lambda_functions": {"one": {"lambda_timeout": 9}, "two": {"lambda_timeout": 8}}}
+    dev = {
+        "lambda_memory_size": 3008,
+        "tags": {"team": "photos"},
+        "lambda_functions": {"one": {"lambda_timeout": 9}, "two": {"lambda_timeout": 8}},
+    }
     config = {"app_name": "halftone", "stages": {"prod": {"a": 1}, "dev": dev}}
-    result = stage.configured(config, "dev", {"X": "1"}, {"one": "policy-dev/any.json"})
+    result = stage.configured(config, "dev", {"X": "1"}, {"one": "arn:role"})
     assert result["stages"]["prod"] == {"a": 1}
     assert result["stages"]["dev"] == {
         "lambda_memory_size": 3008,
         "environment_variables": {"X": "1"},
         "lambda_functions": {
-            "one": {"lambda_timeout": 9, "iam_policy_file": "policy-dev/any.json"},
+            "one": {"lambda_timeout": 9, "iam_role_arn": "arn:role"},
             "two": {"lambda_timeout": 8},
         },
+        "manage_iam_role": False,
+        "tags": {"app": "halftone", "stage": "dev", "team": "photos"},
     }
 
 
@@ -93,6 +100,23 @@ def test_another_filter_is_the_same_resource_and_another_address_is_another() ->
     assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in named("a@example.com", failures_only=True))
 
 
-def test_no_stage_has_a_stack_of_the_name_of_anothers_subscriptions() -> None:
+def test_no_stage_has_a_stack_of_the_name_of_anothers() -> None:
     longest = 20  # the AllowedPattern of the template
-    assert len(stage.subscriptions_stack("a").removeprefix(f"{stage.APP}-a-")) > longest
+    for name in (stage.subscriptions_stack("a"), stage.roles_stack("a")):
+        assert len(name.removeprefix(f"{stage.APP}-a-")) > longest
+
+
+def test_everything_is_tagged_as_chalice_tags_the_functions() -> None:
+    config = {"tags": {"team": "photos", "app": "other"}, "stages": {"prod": {"tags": {"cost": "1"}}}}
+    assert stage.tags(config, "prod") == {"team": "photos", "app": "halftone", "stage": "prod", "cost": "1"}
+    written = stage.configured(config, "prod", {}, {})
+    assert {**written["tags"], **written["stages"]["prod"]["tags"]} == stage.tags(config, "prod"), "as Chalice merges"
+    assert stage.tags(written, "prod") == stage.tags(config, "prod")
+
+
+def test_a_setting_of_a_function_is_found_where_chalice_finds_it() -> None:
+    config: dict[str, Any] = {"size": 1, "lambda_functions": {"one": {"size": 2}, "two": {"size": 3}}}
+    config["stages"] = {"prod": {"size": 4, "lambda_functions": {"one": {"size": 5}}}}
+    assert [stage.setting(config, "prod", name, "size") for name in ("one", "two", "three")] == [5, 4, 4]
+    assert [stage.setting(config, "dev", name, "size") for name in ("one", "two", "three")] == [2, 3, 1]
+    assert stage.setting(config, "dev", "one", "other") is None

@@ -1,18 +1,16 @@
-"""What the stack says where the local cloud does not look: lifecycle rules, encryption, alarms and the dashboard."""
+"""What the stack says where the local cloud does not look: lifecycle rules and encryption."""
 
-import json
 from typing import Any
 
 import cfnlint.decode
 import pytest
 
-import app
-from infra.deploy import TEMPLATE
-from localcloud.home import ROOT
+from infra.deployment import TEMPLATE
 
 DOCUMENT: Any = cfnlint.decode.decode(str(TEMPLATE))[0]
 RESOURCES: dict[str, Any] = DOCUMENT["Resources"]
 BUCKETS = ("SourceBucket", "VariantsBucket")
+KEY, NOTHING = {"Ref": "EncryptionKey"}, {"Ref": "AWS::NoValue"}
 
 
 def properties(kind: str) -> dict[str, Any]:
@@ -27,7 +25,10 @@ def test_there_are_two_buckets() -> None:
 def test_buckets_are_encrypted_closed_and_want_tls(name: str) -> None:
     bucket = RESOURCES[name]["Properties"]
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert rule["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": {"Fn::If": ["OwnKey", "aws:kms", "AES256"]},
+        "KMSMasterKeyID": {"Fn::If": ["OwnKey", KEY, NOTHING]},
+    }
     assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
     (policy,) = [found for found in properties("AWS::S3::BucketPolicy").values() if found["Bucket"] == {"Ref": name}]
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -66,43 +67,14 @@ def test_unfinished_images_have_an_index_of_their_own() -> None:
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["bucket", "key"]}
 
 
-def deployed_names() -> dict[str, str]:
-    """Name the app's functions as the template does, each with its handler's name in Chalice's configuration."""
-    handlers = {f"halftone-${{Stage}}-{handler.name}": handler.name for handler in app.app.pure_lambda_functions}
-    handlers |= {f"halftone-${{Stage}}-{source.name}": source.name for source in app.app.event_sources}
-    return handlers | {"halftone-${Stage}": "api_handler"}
+def test_a_key_of_ones_own_encrypts_all_that_the_stage_keeps_and_without_one_aws_does_for_free() -> None:
+    table = RESOURCES["ImagesTable"]["Properties"]["SSESpecification"]["Fn::If"]
+    assert table == ["OwnKey", {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}, NOTHING]
+    for name in ("CompletionsTopic", "FailedQueue"):
+        assert RESOURCES[name]["Properties"]["KmsMasterKeyId"] == {"Fn::If": ["OwnKey", KEY, NOTHING]}
+    assert RESOURCES["FailedQueue"]["Properties"]["SqsManagedSseEnabled"] == {"Fn::If": ["OwnKey", False, True]}
 
 
-def test_alarms_are_of_what_there_is() -> None:
-    alarms = properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 6
-    for alarm in alarms.values():
-        (dimension,) = alarm["Dimensions"]
-        if dimension["Name"] == "FunctionName":
-            assert dimension["Value"]["Fn::Sub"] in deployed_names()
-        elif dimension["Name"] == "service":
-            assert dimension["Value"] == DOCUMENT["Outputs"]["PowertoolsServiceName"]["Value"]
-        else:
-            assert dimension["Value"] == {"Fn::GetAtt": ["FailedQueue", "QueueName"]}
-        assert alarm["TreatMissingData"] == "notBreaching"
-
-
-def test_a_duration_is_alarming_shortly_before_the_time_is_up() -> None:
-    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
-    durations = [alarm for alarm in properties("AWS::CloudWatch::Alarm").values() if alarm["MetricName"] == "Duration"]
-    assert len(durations) == 2
-    for alarm in durations:
-        handler = deployed_names()[alarm["Dimensions"][0]["Value"]["Fn::Sub"]]
-        timeout = 1000 * config["lambda_functions"].get(handler, config)["lambda_timeout"]
-        assert 0.8 * timeout <= int(alarm["Threshold"]) < timeout
-        assert f"({timeout // 1000} s)" in alarm["AlarmDescription"]
-
-
-def test_the_dashboard_shows_what_there_is() -> None:
-    text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    widgets = json.loads(text)["widgets"]
-    shown = {cell for widget in widgets for line in widget["properties"].get("metrics", []) for cell in line[1:]}
-    assert {name for name in shown if str(name).startswith("halftone-")} <= deployed_names().keys()
-    assert widgets[0]["properties"]["alarms"] == [f"${{{name}.Arn}}" for name in properties("AWS::CloudWatch::Alarm")]
-    for metric in ("Images", "Failures", "ProcessingTime", "BytesIn", "BytesOut"):
-        assert f'MetricName=\\"{metric}\\"' in text
+def test_a_boundary_is_that_of_every_role() -> None:
+    for role in properties("AWS::IAM::Role").values():
+        assert role["PermissionsBoundary"] == {"Fn::If": ["Bounded", {"Ref": "PermissionsBoundary"}, NOTHING]}

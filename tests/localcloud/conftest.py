@@ -30,8 +30,21 @@ def cloud(home: Home) -> clouds.Cloud:
 
 @pytest.fixture(scope="session")
 def client(cloud: clouds.Cloud) -> Client:
-    return Client(cloud)
+    client, iam = Client(cloud), Client(cloud).of("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for role, action in {LOGGING: "logs:*", SILENT: "logs:PutLogEvents"}.items():
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trust))
+        allowed = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        iam.put_role_policy(RoleName=role, PolicyName="logs", PolicyDocument=document(allowed))
+    return client
 
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+LOGGING, SILENT = "logging", "silent"
+"""Roles: one may make log groups, the other only write to those that there are."""
 
 REPORT = """
 import json, os, time, uuid, boto3
@@ -45,13 +58,13 @@ def report(what):
 class Function:
     """A function under test; what it hands to `report(...)` can be read here."""
 
-    def __init__(self, client: Client, name: str, body: str) -> None:
+    def __init__(self, client: Client, name: str, body: str, role: str) -> None:
         self.name, self.s3, self.lambda_ = name, client.of("s3"), client.of("lambda")
         self.s3.create_bucket(Bucket="reports")
         self.arn = self.lambda_.create_function(
             FunctionName=name,
             Runtime=f"python3.{sys.version_info.minor}",
-            Role="arn:aws:iam::000000000000:role/none",
+            Role=f"arn:aws:iam::000000000000:role/{role}",
             Handler="index.handler",
             Code={"ZipFile": _archive(body)},
             Timeout=20,
@@ -92,5 +105,5 @@ def _archive(body: str) -> bytes:
 
 
 @pytest.fixture
-def function(client: Client) -> Callable[[str, str], Function]:
-    return lambda name, body: Function(client, name, body)
+def function(client: Client) -> Callable[..., Function]:
+    return lambda name, body, role=LOGGING: Function(client, name, body, role)

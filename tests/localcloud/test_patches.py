@@ -15,11 +15,11 @@ import pytest
 
 from localcloud.home import Home
 from tests.cloud import Client, eventually
-from tests.localcloud.conftest import Function
+from tests.localcloud.conftest import SILENT, Function
 
 pytestmark = pytest.mark.e2e
 
-MakeFunction = Callable[[str, str], Function]
+MakeFunction = Callable[..., Function]
 
 
 def swagger(path: str, arn: str) -> str:
@@ -265,3 +265,44 @@ def test_error_types(function: MakeFunction, name: str) -> None:
     error: dict[str, Any] = function(f"failing-{name}", body).invoke({})
     assert error["errorType"] == name
     assert error["errorMessage"] == "no: such\nthing"
+
+
+def test_log_groups(client: Client, function: MakeFunction) -> None:
+    """A log group is made for a function whose role allows it; another function writes to one that there is."""
+    logs, body = client.of("logs"), "def handler(event, context): print('said', event)"
+
+    def said(name: str) -> list[str]:
+        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="said")["events"]
+        return [event["message"].strip() for event in found]
+
+    function("allowed", body).invoke(1)
+    assert said("allowed") == ["said 1"]
+    silent = function("silenced", body, SILENT)
+    silent.invoke(1)
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        said("silenced")
+    logs.create_log_group(logGroupName="/aws/lambda/silenced")
+    silent.invoke(2)
+    assert said("silenced") == ["said 2"]
+
+
+def test_role_boundaries(client: Client) -> None:
+    """A stack gives its role a boundary, another one, and none."""
+    iam, cloudformation, change = (
+        client.of("iam"),
+        client.of("cloudformation"),
+        client.of("cloudformation").create_stack,
+    )
+    for wanted in ("first", "second", None):
+        boundary = {"PermissionsBoundary": f"arn:aws:iam::000000000000:policy/{wanted}"} if wanted else {}
+        properties = {"RoleName": "bounded", "AssumeRolePolicyDocument": {"Statement": []}, **boundary}
+        template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+        change(StackName="bounded", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"])
+        eventually(lambda: not is_changing(cloudformation, "bounded"))
+        found = iam.get_role(RoleName="bounded")["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        assert found == boundary.get("PermissionsBoundary")
+        change = cloudformation.update_stack
+
+
+def is_changing(cloudformation: Any, stack: str) -> bool:
+    return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS")
