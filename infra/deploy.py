@@ -25,8 +25,10 @@ from infra import (
     buckets,
     canary,
     chalice,
+    checkout,
     choices,
     functions,
+    history,
     inventory,
     lock,
     notifications,
@@ -112,17 +114,18 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
     name = wishes.pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
     pipeline = loading.load(chalice.packaged(project, name))
     print(f"stage {stage} with pipeline {name}, on {place}", flush=True)
-    cloudformation, lambdas = place.client("cloudformation"), place.client("lambda")
-    with lock.held(place.client("ssm"), stage, place.caller):
+    cloudformation, lambdas, ssm = place.client("cloudformation"), place.client("lambda"), place.client("ssm")
+    with lock.held(ssm, stage, place.caller):
         stack = stacks.find(cloudformation, stages.stack(stage))
         chosen = buckets.chosen(stage, place, stack, wishes.buckets, present)
         found = inventory.take(place, stage)
         _check_buckets(place, chosen, pipeline, set(found.functions.values()))
+        history.begin(ssm, stage, checkout.commit(project), name, place.caller)
         parameters = {"Stage": stage, **buckets.parameters(chosen), **definitions()}
         outputs = stacks.apply(cloudformation, stage, stages.stack(stage), TEMPLATE.read_text(), parameters)
         variables = stages.environment(outputs, {**present, "PIPELINE": name})
         checked = settings.load({**config.get("environment_variables", {}), **variables})
-        secrets.check(place.client("ssm"), stage, checked.webhook_hosts)
+        secrets.check(ssm, stage, checked.webhook_hosts)
         policies = chalice.read_policies(project, stage)
         former = roles.former_folders(policies, variables["SOURCE_BUCKET"])
         estate = roles.Estate(stage, place.region, place.account, place.partition, variables, pipeline, former, added)
@@ -137,6 +140,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
         if wishes.canary or (wishes.canary is None and not found.apis):
             canary.fly(place, variables, pipeline.source)
         subscribe(cloudformation, stage, checked.completions_topic_arn, choice.subscriptions)
+        history.finish(ssm, stage)
 
 
 def subscribe(cloudformation: Any, stage: str, topic_arn: str, named: Iterable[Subscription]) -> None:
