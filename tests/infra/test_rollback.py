@@ -13,7 +13,7 @@ from moto import mock_aws
 from infra import checkout, history, lock
 from infra.errors import DeployError
 from infra.places import Place
-from infra.rollback import rollback
+from infra.rollback import rollback, tell
 
 DEPLOY = """
 import pathlib, sys
@@ -146,6 +146,16 @@ def test_a_commit_that_is_deployed_with_other_packages_gets_an_environment_of_it
     deployed(place, first, project.commit("second"))
     rollback(place, "prod", project.folder)
     assert project.deployed().endswith("/checkout/.local/venv/bin/python")
+
+
+def test_what_was_deployed_is_listed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    ssm = deployed(place, "a", "b+changes", None)
+    history.begin(ssm, "prod", "c", "fancy", "ben")
+    tell(history.read(ssm, "prod"))
+    lines = capsys.readouterr().out.splitlines()
+    told = [line.partition(" UTC  ")[2].partition("  ")[0] for line in lines]
+    assert told == ["a", "b+changes", "no commit", "c"]
+    assert lines[-1].endswith("c  pipeline fancy  by ben  (broke off, or is under way)")
 
 
 def test_a_checkout_is_known_by_its_commit_and_by_what_was_not_committed(
