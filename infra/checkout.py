@@ -22,10 +22,11 @@ def commit(project: Path) -> str | None:
         if not _git(project, "ls-files", "app.py"):
             return None
         head, changed = _git(project, "rev-parse", "HEAD"), _git(project, "status", "--short", "--", *DEPLOYED)
-    except DeployError:
+    except DeployError as error:
+        print(f"note: nobody can roll back to this deployment: {error}", flush=True)
         return None
     if changed:
-        print(f"note: these changes are not committed, so that nobody can roll back to this deployment:\n{changed}")
+        print(f"note: nobody can roll back to this deployment, with changes not committed:\n{changed}", flush=True)
     return head + CHANGES * bool(changed)
 
 

@@ -173,14 +173,18 @@ def test_a_checkout_is_known_by_its_commit_and_by_what_was_not_committed(
         project.git("stash", "--include-untracked", "--quiet")
 
 
-def test_a_copy_that_git_ignores_or_does_not_know_is_no_checkout(project: Checkout, tmp_path: Path) -> None:
+def test_a_copy_that_git_ignores_or_does_not_know_is_no_checkout(
+    project: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.commit("first")
     copy = project.folder / ".chalice" / "deployments" / "app"
     copy.mkdir(parents=True)
     (copy / "app.py").write_text("first")
     assert checkout.commit(copy) is None
+    assert capsys.readouterr().out == "", "the local cloud's copy is none on purpose"
     (tmp_path / "elsewhere").mkdir()
     assert checkout.commit(tmp_path / "elsewhere") is None
+    assert "nobody can roll back to this deployment: git " in capsys.readouterr().out
 
 
 def test_a_project_in_a_folder_of_its_repository_is_lent_in_that_folder(project: Checkout) -> None:
