@@ -24,6 +24,7 @@ from localcloud.invariant import violations
 from localcloud.stage import PAUSE, Stage
 from tests.cloud import Client, Deployed, eventually
 from tests.conftest import picture
+from tests.git import git
 
 pytestmark = pytest.mark.e2e
 
@@ -46,15 +47,15 @@ class Project:
         shutil.copytree(home.app / ".chalice" / "deployments", folder / ".chalice" / "deployments")
         for name in (".gitignore", "requirements-deploy.txt"):
             shutil.copy(ROOT / name, folder)
-        self._run("git", "init", "--quiet")
+        git(self.folder, "init", "--quiet")
 
     def commit(self, name: str) -> Pipeline:
         """Change a module and the name of a variant; return the pipeline."""
         with (self.folder / "chalicelib" / "identity.py").open("a") as module:
             module.write(f"{name} = True\n")
         (self.folder / PIPELINE).write_text(VARIANTS.format(name=name))
-        self._run("git", "add", ".")
-        self._run("git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", name)
+        git(self.folder, "add", ".")
+        git(self.folder, "commit", "--quiet", "--message", name)
         return loading.load(str(self.folder / PIPELINE))
 
     def start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -71,9 +72,6 @@ class Project:
         """Return the hash of the code of on_upload."""
         found: str = self._lambda.get_function_configuration(FunctionName=ON_UPLOAD)["CodeSha256"]
         return found
-
-    def _run(self, *command: str) -> None:
-        subprocess.run(command, cwd=self.folder, check=True)
 
 
 @pytest.fixture

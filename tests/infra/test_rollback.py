@@ -1,6 +1,5 @@
 """A stage goes back to what was deployed before, from a checkout whose deployments only write down what they got."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from infra import checkout, history, lock
 from infra.errors import DeployError
 from infra.places import Place
 from infra.rollback import rollback, tell
+from tests.git import git
 
 DEPLOY = """
 import pathlib, sys
@@ -33,19 +33,14 @@ class Checkout:
         (folder / ".gitignore").write_text(".chalice/deployments/\n")
         (folder / "requirements.txt").write_text("")
         (folder / "requirements-deploy.txt").write_text("")
-        self.git("init", "--quiet")
-
-    def git(self, *arguments: str) -> str:
-        command = ["git", "-c", "user.name=anne", "-c", "user.email=anne@example.com", *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        git(self.folder, "init", "--quiet")
 
     def commit(self, app: str, *, status: int = 0) -> str:
         (self.folder / "app.py").write_text(app)
         (self.folder / "infra" / "deploy.py").write_text(DEPLOY.format(told=str(self.told), status=status))
-        self.git("add", ".")
-        self.git("commit", "--quiet", "--message", app)
-        return self.git("rev-parse", "HEAD")
+        git(self.folder, "add", ".")
+        git(self.folder, "commit", "--quiet", "--message", app)
+        return git(self.folder, "rev-parse", "HEAD")
 
     def deployed(self) -> str:
         return self.told.read_text() if self.told.exists() else ""
@@ -83,7 +78,7 @@ def test_the_commit_before_is_deployed_by_its_own_code_with_its_own_pipeline(
     assert [one.commit for one in past.complete] == [first]
     assert past.begun is None
     assert (project.folder / "app.py").read_text() == "work in progress"
-    assert project.git("worktree", "list").count("\n") == 0, "the temporary one is gone"
+    assert git(project.folder, "worktree", "list").count("\n") == 0, "the temporary one is gone"
     assert "make reprocess STAGE=prod" in capfd.readouterr().out
     with pytest.raises(DeployError, match="no deployment before this one"):
         rollback(place, "prod", project.folder)
@@ -170,7 +165,7 @@ def test_a_checkout_is_known_by_its_commit_and_by_what_was_not_committed(
         (project.folder / path).write_text("changed")
         assert checkout.commit(project.folder) == f"{first}+changes"
         assert path.split("/")[0] in capsys.readouterr().out
-        project.git("stash", "--include-untracked", "--quiet")
+        git(project.folder, "stash", "--include-untracked", "--quiet")
 
 
 def test_a_copy_that_git_ignores_or_does_not_know_is_no_checkout(
