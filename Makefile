@@ -24,15 +24,15 @@ LOCKED := requirements requirements-deploy requirements-dev bench/requirements t
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy destroy state unlock lock redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy rollback deployments destroy state unlock lock redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12     the interpreter, and so the Lambda runtime (now: $(PYTHON))"
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
 	@echo "  PIPELINE=name         up, deploy: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
-	@echo "  STAGE=name            deploy, destroy, state, unlock: which stage on AWS (default: dev)"
+	@echo "  STAGE=name            deploy, rollback, deployments, destroy, state, unlock: which (default: dev)"
 	@echo "                        redrive, reprocess, secrets: likewise (default: the stage of the local AWS)"
 	@echo "  SOURCE_BUCKET=name    deploy: a bucket that exists, for originals (default: one of the stage's own)"
 	@echo "  DEST_BUCKET=name      deploy: likewise, for variants"
@@ -99,6 +99,12 @@ deploy: deploy-tools ## create or update a stage on AWS
 	$(BIN)/python -m infra.deploy deploy --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE)) \
 		$(if $(SOURCE_BUCKET),--source-bucket $(SOURCE_BUCKET)) $(if $(DEST_BUCKET),--dest-bucket $(DEST_BUCKET)) \
 		$(if $(CANARY),$(if $(filter no,$(CANARY)),--no-canary,--canary))
+
+rollback: deploy-tools ## deploy once more what was deployed before
+	$(BIN)/python -m infra.rollback --stage $(STAGE)
+
+deployments: deploy-tools ## list what was deployed of a stage, the latest last
+	@$(BIN)/python -m infra.rollback --stage $(STAGE) --list
 
 destroy: deploy-tools ## delete a stage on AWS
 	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(filter yes,$(EMPTY_BUCKETS)),--empty-buckets) $(if $(filter yes,$(YES)),--yes)

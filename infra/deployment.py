@@ -19,8 +19,10 @@ from infra import (
     buckets,
     canary,
     chalice,
+    checkout,
     choices,
     functions,
+    history,
     inventory,
     lock,
     logs,
@@ -109,6 +111,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
             canary.fly(place, variables, plan.pipeline.source)
         topic, named = variables["COMPLETIONS_TOPIC_ARN"], plan.choice.subscriptions
         subscribe(place.client("cloudformation"), stage, topic, named, plan.tags)
+        history.finish(place.client("ssm"), stage)
 
 
 def _planned(place: Place, stage: str, project: Path, pipeline: str | None) -> _Plan:
@@ -147,6 +150,7 @@ def _make_stack(plan: _Plan, before: Inventory, named: Mapping[str, str]) -> dic
         **buckets.parameters(chosen),
         **definitions(),
     }
+    history.begin(place.client("ssm"), stage, checkout.commit(plan.project), plan.named, place.caller)
     outputs = plan.apply(name, TEMPLATE.read_text(), parameters)
     stacks.protect(cloudformation, name, protected=choice.is_protected)
     variables = stages.environment(outputs, {**plan.present, "PIPELINE": plan.named})

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from infra import buckets, inventory, lock, secrets, stacks
+from infra import buckets, history, inventory, lock, secrets, stacks
 from infra import stage as stages
 from infra.errors import DeployError
 from infra.inventory import Inventory
@@ -48,7 +48,8 @@ def destroy(place: Place, stage: str, *, empty_buckets: bool, agreed: Callable[[
             print(f"deleted the pictures in {name}", flush=True)
         for stack in _stacks(stage):
             stacks.delete(cloudformation, stack)
-        for name in secrets.forget(place.client("ssm"), stage):
+        ssm = place.client("ssm")
+        for name in (*secrets.forget(ssm, stage), *history.forget(ssm, stage)):
             print(f"deleted parameter {name}", flush=True)
         logs = place.client("logs")
         for group in inventory.take(place, stage).logs:  # those of the last calls, too
@@ -69,6 +70,7 @@ def _check_protection(stack: stacks.Stack | None, stage: str) -> None:
 
 def left(place: Place, stage: str, found: Inventory) -> list[str]:
     """List what there is of a stage, a line each."""
+    ssm = place.client("ssm")
     cloudformation = place.client("cloudformation")
     present = [name for name in _stacks(stage) if stacks.find(cloudformation, name) is not None]
     return [
@@ -79,7 +81,7 @@ def left(place: Place, stage: str, found: Inventory) -> list[str]:
         *(f"schedule {rule}" for rule in found.rules.values()),
         *(f"subscription {one['SubscriptionArn']}" for one in found.subscriptions),
         *(f"event source mapping {uuid}" for uuid in found.sources),
-        *(f"parameter {name}" for name in secrets.names(place.client("ssm"), stage)),
+        *(f"parameter {name}" for name in (*secrets.names(ssm, stage), *history.names(ssm, stage))),
         *(f"log group {group}" for group in found.logs),
         *(f"stack {name}" for name in present),
     ]

@@ -53,11 +53,13 @@ class Seen(Protocol):
     def variants(self) -> Stored: ...
 
 
-def violations(stage: Seen, keys: Iterable[str], said: Sequence[Completion]) -> Iterator[str]:
+def violations(
+    stage: Seen, keys: Iterable[str], said: Sequence[Completion], former: Sequence[Pipeline] = ()
+) -> Iterator[str]:
     """Say where the stage is not as it must be, a sentence each; `said` is all that was ever announced.
 
     Which versions were on record for a while cannot be seen from here. What was announced has to be what one of them
-    comes to, as a whole.
+    comes to, as a whole, with the stage's pipeline or one of its `former` ones.
     """
     listed: dict[Location, str] = {}
     for key in keys:
@@ -68,7 +70,8 @@ def violations(stage: Seen, keys: Iterable[str], said: Sequence[Completion]) -> 
         record = entry.record
         listed |= _listed(record.variants)
         versions = stage.versions(key)
-        results = [_result(stage, key, version.data) for version in versions]
+        pipelines = (stage.pipeline, *former)
+        results = [_result(stage, pipeline, key, version.data) for pipeline in pipelines for version in versions]
         yield from (f"{key}: {what}" for what in _wrong(record, versions[0], results[0]))
         own = [one for one in said if one.key == key and one.event is not CompletionEvent.ORDER_FAILED]
         if not _announced(record, own):
@@ -99,12 +102,12 @@ def _wrong(record: Record, latest: Version, result: Result) -> Iterator[str]:
         yield f"its variants are {_listed(record.variants)} and have to be {result.variants}"
 
 
-def _result(stage: Seen, key: str, data: bytes | None) -> Result:
+def _result(stage: Seen, pipeline: Pipeline, key: str, data: bytes | None) -> Result:
     """Say what a version has to become: rendered again, here."""
     if data is None:
         return Result(Status.DELETED, {})
     try:
-        made = _rendered(data, stage.pipeline.variants)
+        made = _rendered(data, pipeline.variants)
     except PermanentError as error:
         return Result(Status.FAILED, {}, error.code)
     identity = image_id(stage.source, key)

@@ -103,10 +103,10 @@ class Deployed:
         client.of("sns").subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
     def make_queue(self, name: str) -> tuple[str, str]:
-        """Create a queue that SNS and EventBridge may send to; return its URL and ARN."""
+        """Create a queue that SNS, EventBridge and S3 may send to; return its URL and ARN."""
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        principal = {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}
+        principal = {"Service": ["sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"]}
         statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})

@@ -233,6 +233,15 @@ def test_what_an_earlier_version_came_to_may_have_been_announced() -> None:
     assert seen.found() == []
 
 
+def test_what_was_announced_before_a_variant_was_renamed_is_in_order() -> None:
+    seen = ready()
+    specs = tuple(replace(spec, name=f"old-{spec.name}") for spec in seen.pipeline.variants)
+    former = tuple(replace(one, name=f"old-{one.name}", key=f"old-{one.key}") for one in seen.said[0].variants)
+    seen.said.append(replace(seen.said[0], variants=former))
+    assert any("comes of no version" in what for what in seen.found())
+    assert list(violations(seen, [KEY], seen.said, former=[replace(seen.pipeline, variants=specs)])) == []
+
+
 def test_a_failure_for_another_reason_is_told() -> None:
     seen = whole(Status.FAILED, b"no picture", (), "corrupt_image")
     assert any("its error is corrupt_image and has to be unsupported_format" in what for what in seen.found())
