@@ -4,11 +4,11 @@ Every function returns the entry as it is to be written, for `Catalogue.change`:
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.errors import ImageBusy, Replaced
 from chalicelib.model.record import Failure, Status, Variant

@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.aws import catalogue, storage
 from chalicelib.usecases import ad_hoc, claim, decide, entry, follow, outcome, reconcile, take_over, transitions

@@ -1,9 +1,9 @@
 """Who gets the lease of an image, and what the others do instead."""
 
-from dataclasses import replace
 from secrets import token_hex
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.storage import S3Storage

@@ -1,9 +1,9 @@
 """What dead workers left is handed over, each image by itself."""
 
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import CatalogueUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.usecases.entry import Image

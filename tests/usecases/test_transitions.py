@@ -1,10 +1,10 @@
 """What an entry becomes, step by step: what is kept, when it is due, and how many died on it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import ImageBusy
 from chalicelib.model.order import AdHoc
