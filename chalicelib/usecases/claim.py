@@ -56,6 +56,7 @@ def _decided(entry: Entry, image: Image, reason: Reason, halftone: Halftone, cal
                 digest=halftone.digest,
                 redo=chain or decision is Decision.REDO,
                 takes_notes=not chain,
+                repeated=reason.cause is Cause.CHANGE and entry.lease is None and entry.due is None,
             )
             places = sorted(possible_locations(image, halftone))
             return claimed(

@@ -52,6 +52,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Who alone may write the pipeline's variants, and until when (Unix seconds).
 
     `redo`: what is in the buckets is in doubt. `takes_notes`: the holder looks again when a newer change was noted.
+    `repeated`: if the holder dies, Lambda repeats its event, and the repetition leaves a note. Until then the sweep need
+    not know of the lease.
     `given_up`: its work is unfinished, and what it sent until then may still take effect. `denied`: what it was not
     allowed to do.
     """
@@ -62,6 +64,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     redo: bool = False
     takes_notes: bool = True
+    repeated: bool = False
     given_up: bool = False
     denied: Failure | None = None
 
@@ -138,6 +141,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
         None is never. While somebody has the lease, it is his turn to finish; each failure doubles the pause.
         """
+        if self.lease and self.lease.repeated:
+            return None
         if self.lease:
             pause = 2 ** min(self.failures, LONGEST_PAUSE) if self.lease.given_up else 1
             return self.lease.until + MARGIN * pause

@@ -139,6 +139,13 @@ def test_a_note_only_ever_raises_the_sequencer():
     assert noted(entry, "04") == entry
 
 
+def test_a_note_tells_the_sweep_of_a_lease_that_it_did_not_know_of():
+    entry = ours(repeated=True)
+    assert (entry.due, noted(entry, "").due) == (None, UNTIL + MARGIN)
+    assert given_up(entry, ME, MOMENT, in_flight=True).due is not None
+    assert still_held(entry, done(entry), "newer").due == UNTIL + MARGIN
+
+
 def test_who_goes_on_keeps_lease_and_places_and_puts_down_the_rest():
     held = ours(redo=True)
     entry = still_held(held, done(held), "newer")
