@@ -134,12 +134,12 @@ def _start(function: Function, folder: Path, job: dict[str, Any]) -> Start:
 
 
 def start(function: Function, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """Run one start, and return what it says of itself and how long it rendered."""
+    """Run one start, and return what it says of itself and, from its log, how long it rendered."""
     path = [str(folder), str(folder / artefacts.SITE)]
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", str(WORKER)],
         input=json.dumps({"path": path, "handler": function.handler, "started": time.time(), **job}),
-        env={**lambda_environment(), **function.environment},
+        env={**lambda_environment(), **function.environment, "LOG_LEVEL": "DEBUG"},
         capture_output=True,
         text=True,
         check=False,

@@ -19,7 +19,7 @@ from localcloud.stage import Stage, here
 PRICES = Path(estimate.__file__).with_name("prices.toml")
 EVENT_OVERHEAD = 26  # bytes that CloudWatch Logs adds to each event (PutLogEvents)
 FUNCTION = "halftone-local"
-PACE = 2  # uploads at a time, so that they do not slow each other down
+PACE = 1  # uploads at a time: they would slow each other down
 
 
 def main() -> None:

@@ -52,8 +52,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Who alone may write the pipeline's variants, and until when (Unix seconds).
 
     `redo`: what is in the buckets is in doubt. `takes_notes`: the holder looks again when a newer change was noted.
-    `repeated`: if the holder dies, Lambda repeats its event, and the repetition leaves a note. Until then the sweep need
-    not know of the lease.
+    `repeated`: if the holder dies, Lambda repeats its event, and the repetition leaves a note. Until then the sweep
+    need not know of the lease.
     `given_up`: its work is unfinished, and what it sent until then may still take effect. `denied`: what it was not
     allowed to do.
     """
