@@ -2,8 +2,8 @@
 
 Each start is a fresh interpreter on the packages that were deployed, unpacked, with the function's environment and
 nothing else; AWS is the local cloud. The floor imports Chalice and botocore, makes the same clients and the same calls,
-and imports in a child of its own the codecs that the function's child has imported. `plain` is the app as `chalice
-deploy` alone packages it. CPU time of all processes; what rendering takes by itself is left out.
+and imports in a child of its own the codecs that the function's child imports before it renders. `plain` is the app as
+`chalice deploy` alone packages it. CPU time of all processes; what rendering takes by itself is left out.
 """
 
 import argparse
