@@ -263,7 +263,7 @@ def swept(world: World) -> None:
     world.stage.upload("photo.jpg", picture())
     world.stage.render = failing(Died())
     with suppress(Died):
-        world.stage.tell("photo.jpg", by=over())
+        world.stage.tell("photo.jpg", "", kind="review", by=over())
     world.invoke("sweep", SCHEDULED)
 
 
