@@ -26,10 +26,10 @@ Bucket = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_BYTES)]
 
 
-_ECHOED = re.compile(r"(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)", re.DOTALL)
+_ECHOED = r"(?s)(?<=^Invalid enum value ).*(?= - at `)|(?<=unknown field `).*(?=`)"
 """What msgspec's messages repeat of the document."""
 
-_WHERE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$")
+_WHERE = r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<field>[^`]*)`$"
 
 
 class OriginalRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -164,8 +164,8 @@ def _adhoc(request: ResizeRequest) -> VariantSpec | None:
 
 def _named(error: msgspec.ValidationError) -> InvalidRequest:
     """Say the field first: msgspec ends its messages with "- at `$.field`", or names a field within backquotes."""
-    text = _ECHOED.sub(lambda echo: shortened(echo[0]), str(error))
-    if found := _WHERE.match(text):
+    text = re.sub(_ECHOED, lambda echo: shortened(echo[0]), str(error))
+    if found := re.match(_WHERE, text):
         field = found["field"]
         return InvalidRequest(f"{field}: {found['what']}" if field else found["what"], field=field or None)
     quoted = re.search(r"field `([^`]+)`", text)

@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.model.picture import Limits
 from chalicelib.pipelines import loading
@@ -21,8 +22,7 @@ class SettingsError(Exception):
     """The environment is unusable; the message lists every problem, one a line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one stage is set up.
 
     `allowed_buckets`: what callers may name, in requests and tasks; the source and destination bucket always are.
@@ -51,8 +51,7 @@ class Settings:
     workflow_arn: str
 
 
-@dataclass(frozen=True, slots=True)
-class Triggers:
+class Triggers(msgspec.Struct, frozen=True):
     """What has to be known when `app.py` is imported: where its event handlers listen.
 
     `uploads_under` is how the keys of uploads begin that are worth an invocation, None is any key. `guarded_bucket` is

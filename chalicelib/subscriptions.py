@@ -1,8 +1,9 @@
 """Who hears of completions: the NOTIFY of a stage becomes its subscriptions."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from chalicelib.webhooks import policy
 
@@ -13,8 +14,7 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One subscriber to the completions topic, in the words of SNS; `failures_only` leaves out all that went well."""
 
     protocol: Literal["email", "sms", "sqs"]

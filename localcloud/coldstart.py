@@ -2,8 +2,8 @@
 
 Each start is a fresh interpreter on the packages that were deployed, unpacked, with the function's environment and
 nothing else; AWS is the local cloud. The floor imports Chalice and botocore, makes the same clients and the same calls,
-and imports in a child of its own the codecs that the function's child has imported. `plain` is the app as `chalice
-deploy` alone packages it. CPU time of all processes; what rendering takes by itself is left out.
+and imports in a child of its own the codecs that the function's child imports before it renders. `plain` is the app as
+`chalice deploy` alone packages it. CPU time of all processes; what rendering takes by itself is left out.
 """
 
 import argparse
@@ -134,12 +134,12 @@ def _start(function: Function, folder: Path, job: dict[str, Any]) -> Start:
 
 
 def start(function: Function, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """Run one start, and return what it says of itself and how long it rendered."""
+    """Run one start, and return what it says of itself and, from its log, how long it rendered."""
     path = [str(folder), str(folder / artefacts.SITE)]
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", str(WORKER)],
         input=json.dumps({"path": path, "handler": function.handler, "started": time.time(), **job}),
-        env={**lambda_environment(), **function.environment},
+        env={**lambda_environment(), **function.environment, "LOG_LEVEL": "DEBUG"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,25 +1,26 @@
 """Estimate what images cost on AWS: a few are processed here, with waits as AWS has them, and priced.
 
-Billed time is what the local cloud's REPORT lines say, which this machine's speed is in; do nothing else on it.
+Billed time is what the local cloud's REPORT lines say, which this machine's speed is in; do nothing else on it. The CPU
+time beside it hardly depends on that: with the waits of the table it says what an undisturbed machine would bill.
 """
 
 import argparse
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from chalicelib.model.record import Status
 from infra import estimate
-from localcloud.load import BILLED, SAMPLE, WAITS, burst
+from localcloud.load import BILLED, SAMPLE, WAITS, burst, cpu_seconds
 from localcloud.stage import Stage, here
 
 PRICES = Path(estimate.__file__).with_name("prices.toml")
 EVENT_OVERHEAD = 26  # bytes that CloudWatch Logs adds to each event (PutLogEvents)
 FUNCTION = "halftone-local"
-PACE = 2  # uploads at a time, so that they do not slow each other down
+PACE = 1  # uploads at a time: they would slow each other down
 
 
 def main() -> None:
@@ -33,8 +34,10 @@ def main() -> None:
     stage.wait(tomllib.loads(WAITS.read_text())["aws"])
     one_by_one(stage, photo, [f"warm-up/{number}{suffix}" for number in range(10)])
     before, logged = Counter({**stage.calls(), **stage.units()}), {name: len(lines) for name, lines in logs(stage)}
+    spent = cpu_seconds(stage)
     keys = [f"cost/{number:06}{suffix}" for number in range(options.uploads)]
     one_by_one(stage, photo, keys)
+    cpu = {name: seconds - spent.get(name, 0) for name, seconds in cpu_seconds(stage).items()}
     counts = Counter({**stage.calls(), **stage.units()}) - before
     functions = {name: work(stage, name, lines[logged.get(name, 0) :]) for name, lines in logs(stage)}
     records = [entry.record for entry in map(stage.entry, keys) if entry and entry.record.status is Status.READY]
@@ -45,7 +48,7 @@ def main() -> None:
         objects=tuple(size for one in records for size in (len(photo), *(variant.bytes for variant in one.variants))),
         item_bytes=sum(stage.item_bytes(key) for key in keys),
     )
-    show(measured, prices, options.images)
+    show(measured, cpu, prices, options.images)
 
 
 def one_by_one(stage: Stage, photo: bytes, keys: list[str]) -> None:
@@ -72,11 +75,12 @@ def work(stage: Stage, name: str, lines: list[str]) -> estimate.Work:
     )
 
 
-def show(measured: estimate.Measured, prices: dict[str, Any], images: int) -> None:
+def show(measured: estimate.Measured, cpu: Mapping[str, float], prices: dict[str, Any], images: int) -> None:
     print(f"\nmeasured on {measured.images} images, an image:")
     for name, one in measured.functions.items():
         print(
             f"  {name:32} {1000 * one.billed_seconds / measured.images:7.1f} ms billed at {one.memory_mib} MiB, "
+            f"{1000 * cpu.get(name, 0) / measured.images:.1f} of CPU, "
             f"{one.log_bytes / measured.images:6.0f} bytes logged, {one.invocations / measured.images:.2f} calls"
         )
     counts = {name: round(count / measured.images, 3) for name, count in sorted(measured.counts.items())}

@@ -7,11 +7,12 @@
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
 `PUT /_halftone/allowance` a JSON list of how many calls more all others may make before each is denied; empty: any
-`PUT /_halftone/waits`     a JSON object: how many milliseconds the calls of functions wait from now on, by operation
+`PUT /_halftone/waits`     a JSON object: how many milliseconds the calls of functions take at least, by operation
 """
 
 import asyncio
 import json
+import time
 from collections import Counter, deque
 from typing import Any
 from urllib.parse import parse_qsl
@@ -60,12 +61,13 @@ def open_up() -> None:
                 **knobs,
             }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
+        began, least = time.monotonic(), 0.0
         if extract_access_key_id(headers, query) != ACCESS_KEY:
             operation = _operation(method, path, headers, body, query)
+            least = waits.get(operation, 0) / 1000
             calls[operation] += 1
             if operation == "dynamodb:PutItem":
                 units["dynamodb:write-unit"] += _write_units(json.loads(body)["Item"])
-            await asyncio.sleep(waits.get(operation, 0) / 1000)
             if operation.startswith(tuple(faults)):
                 refused[operation] += 1
                 return REFUSAL
@@ -76,6 +78,7 @@ def open_up() -> None:
                 return DENIAL
             allowance[0] -= 1
         answer: Answer = await dispatch(method, path, headers, body, query, request_id)
+        await asyncio.sleep(began + least - time.monotonic())
         return answer
 
     app._dispatch_service_request = dispatch_service_request  # noqa: SLF001

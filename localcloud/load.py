@@ -30,6 +30,7 @@ def main() -> None:
     stage, photo = here(), options.photo.read_bytes()
     suffix = options.photo.suffix
     stage.wait(tomllib.loads(WAITS.read_text())[options.latency])
+    stage.log_renderings()
     burst(stage, photo, [f"warm-up/{number}{suffix}" for number in range(WARM_UP)])
 
     calls, spent, began = stage.calls(), cpu_seconds(stage), time.time()

@@ -127,6 +127,13 @@ class Stage:
         self._lambda.update_function_configuration(FunctionName=ON_UPLOAD, Timeout=seconds)
         self._lambda.get_waiter("function_updated_v2").wait(FunctionName=ON_UPLOAD)
 
+    def log_renderings(self) -> None:
+        """Have `on_upload` log the CPU time of each rendering, which it does at DEBUG."""
+        told = self._lambda.get_function_configuration(FunctionName=ON_UPLOAD)["Environment"]["Variables"]
+        environment = {"Variables": {**told, "LOG_LEVEL": "DEBUG"}}
+        self._lambda.update_function_configuration(FunctionName=ON_UPLOAD, Environment=environment)
+        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=ON_UPLOAD)
+
     def under_way(self) -> int:
         """Count the events that are neither done nor given up."""
         return int(self._door("events"))

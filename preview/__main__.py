@@ -9,9 +9,10 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
+
+from msgspec.structs import asdict
 
 from chalicelib.errors import PermanentError
 from chalicelib.imaging.render import render

@@ -4,13 +4,13 @@ import io
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from moto import mock_aws
+from msgspec.structs import replace
 from PIL import Image
 
 from chalicelib import settings, wiring
@@ -88,15 +88,14 @@ def failing(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-@dataclass
-class Stage:
+class Stage(msgspec.Struct):
     """The stage under test, and the eyes on what it does."""
 
     halftone: Halftone
     s3: Any
     sqs: Any
     queue: str
-    received: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = msgspec.field(default_factory=list)
     render: Render = render
 
     def upload(self, key: str, data: bytes, *, bucket: str = "originals", **options: Any) -> str:

@@ -6,7 +6,7 @@ The handlers run as they are, on an in-process AWS. Before each call IAM's rules
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from chalice.test import Client
+from msgspec.structs import replace
 
 import app as halftone_app
 from chalicelib import events, wiring
@@ -262,7 +263,7 @@ def swept(world: World) -> None:
     world.stage.upload("photo.jpg", picture())
     world.stage.render = failing(Died())
     with suppress(Died):
-        world.stage.tell("photo.jpg", by=over())
+        world.stage.tell("photo.jpg", "", kind="review", by=over())
     world.invoke("sweep", SCHEDULED)
 
 

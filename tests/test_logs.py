@@ -11,20 +11,33 @@ from chalicelib.logs import BriefFormatter
 from localcloud.cold_worker import Context
 
 
-def test_a_line_says_what_happened_and_not_what_each_line_says(capsys):
-    logger = Logger(service="halftone-test", logger_formatter=BriefFormatter())
+def lines(capsys, name, level):
+    """What a warm function logs after one call."""
+    logger = Logger(service=name, logger_formatter=BriefFormatter())
 
     @logger.inject_lambda_context
     def handler(_event, _context):
-        logging.getLogger("halftone-test.follow").info("Done", extra={"image_id": "1", "ms": 5})
+        logging.getLogger(f"{name}.follow").log(level, "Done", extra={"image_id": "1", "ms": 5})
 
     context = Context()
     handler({}, context)
-    line = json.loads(capsys.readouterr().out)
-    assert line.keys() == {
-        "level", "location", "message", "timestamp", "service", "cold_start", "function_request_id", "image_id", "ms"
-    }  # fmt: skip
-    assert (line["message"], line["function_request_id"]) == ("Done", context.aws_request_id)
+    capsys.readouterr()
+    handler({}, context)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["function_request_id"] for line in found} == {context.aws_request_id}
+    return found
+
+
+def test_a_line_says_what_happened_and_not_what_each_line_says(capsys):
+    (line,) = lines(capsys, "halftone-well", logging.INFO)
+    assert line.keys() == {"level", "message", "timestamp", "function_request_id", "image_id", "ms"}
+    assert line["message"] == "Done"
+
+
+def test_what_went_wrong_says_where(capsys):
+    (line,) = lines(capsys, "halftone-wrong", logging.WARNING)
+    assert line["location"].startswith("handler:")
+    assert line["cold_start"] is False
 
 
 def test_the_app_logs_like_that():

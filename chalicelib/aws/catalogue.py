@@ -4,12 +4,12 @@ Every read is consistent, and every write replaces the item it was made from or 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from chalicelib.aws.clients import client, error_code, raising
 from chalicelib.errors import CatalogueUnavailable

@@ -1,8 +1,7 @@
 """SNS: the completions topic."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib import notices
 from chalicelib.aws.clients import client, raising

@@ -14,7 +14,7 @@ from chalicelib.errors import BY_CODE, WorkflowsUnavailable
 from chalicelib.model.record import Failure
 from chalicelib.model.workflow import Workflow
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ID = r"[A-Za-z0-9_-]{1,80}"
 _CODES = {error.__name__: code for code, error in BY_CODE.items()}
 
 
@@ -33,7 +33,7 @@ class StepFunctions:
         return name
 
     def find(self, execution_id: str) -> Workflow | None:
-        if not _ID.fullmatch(execution_id):
+        if not re.fullmatch(_ID, execution_id):
             return None
         arn = f"{self._machine.replace(':stateMachine:', ':execution:', 1)}:{execution_id}"
         with raising(WorkflowsUnavailable, "Step Functions did not answer"):

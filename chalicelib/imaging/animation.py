@@ -1,7 +1,6 @@
 """What moves: frames with their timing, and how often the whole of them plays."""
 
-from dataclasses import dataclass
-
+import msgspec
 from PIL import Image
 
 from chalicelib.model.picture import Format
@@ -21,8 +20,7 @@ _LEAST_GIF_TICKS = 2
 """Hundredths of a second; browsers show a frame of fewer for a tenth of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
+class Film(msgspec.Struct, frozen=True):
     """The frames of one variant, full canvases all; a still has one. `plays` is FOR_EVER or a number of times."""
 
     frames: list[Image.Image]

@@ -1,8 +1,8 @@
 """From a spec to a job: every field checked, the format decided, the geometry planned, the watermark decoded."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
+from msgspec.structs import replace
 from PIL import Image
 
 from chalicelib.errors import ImageTooLarge, InvalidRequest, PermanentError, shown

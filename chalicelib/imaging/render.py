@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from PIL import Image
 
 from chalicelib.imaging import describe, hashes, metadata

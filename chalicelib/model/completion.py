@@ -1,8 +1,9 @@
 """The message that says how an image stands, and whom it is for."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from chalicelib.model.record import Failure, Status, Variant
 
@@ -16,8 +17,7 @@ class CompletionEvent(StrEnum):
     ORDER_FAILED = "order.failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """The message that says an image is ready, failed or deleted, or that an order for it failed.
 
     `generation` is the record's: of several completions of an image the one with the greatest is true. `status` is None
@@ -42,16 +42,14 @@ class Completion:
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """A completion on its way; `callback_url` is whom the caller who caused it wants told, besides everybody else."""
 
     completion: Completion
     callback_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handover(Announcement):
+class Handover(Announcement, frozen=True, kw_only=True):
     """An announcement that one target, by its name, has not had yet."""
 
     target: str

@@ -1,12 +1,11 @@
 """What a caller asks for."""
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.model.picture import VariantSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdHoc:
+class AdHoc(msgspec.Struct, frozen=True, kw_only=True):
     """An ad hoc variant: a spec of a caller's own. Where `dest_bucket` or `dest_key` is None, the spec says where."""
 
     spec: VariantSpec
@@ -14,8 +13,7 @@ class AdHoc:
     dest_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResizeOrder:
+class ResizeOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller wants made of one original, now.
 
     `variants` names specs of the pipeline, None is all of them; `ad_hoc` is a spec of the caller's own instead.

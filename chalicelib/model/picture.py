@@ -1,8 +1,9 @@
 """Pictures before and after: what a variant should be, what an original is, what imaging makes of it."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
+
+import msgspec
 
 
 class Size(NamedTuple):
@@ -74,8 +75,7 @@ class Effort(StrEnum):
     HIGH = "high"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watermark:
+class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     """A picture laid over a variant: `scale` is its width as a share of the variant's, `opacity` runs from 0 to 1."""
 
     image: bytes
@@ -84,8 +84,7 @@ class Watermark:
     scale: float = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantSpec:
+class VariantSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The recipe for one variant.
 
     A side of None follows from the other one and the aspect ratio; with both None the size stays. `format` of None is
@@ -123,8 +122,7 @@ class VariantSpec:
     key: str = "{variant}/{key}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What an original may cost, checked before it is decoded; what no header tells is stopped on the way.
 
     `max_bytes`: the file. `max_pixels`: width x height, summed over all frames. `max_frames`: frames of an animation.
@@ -141,8 +139,7 @@ class Limits:
     max_cpu_seconds: float = 9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OriginalInfo:
+class OriginalInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an original. `exif` holds camera, taken_at and the like, with plain values only."""
 
     format: str
@@ -156,16 +153,14 @@ class OriginalInfo:
     exif: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placeholder:
+class Placeholder(msgspec.Struct, frozen=True, kw_only=True):
     """What to show while a variant loads: ThumbHash (base64) and dominant colour (`#rrggbb`)."""
 
     thumbhash: str
     dominant_color: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedVariant:
+class RenderedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant as bytes, not stored yet."""
 
     spec: VariantSpec
@@ -176,12 +171,11 @@ class RenderedVariant:
     height: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """All that imaging makes of one original. `cpu_seconds` is what that took, where somebody measured it."""
 
     original: OriginalInfo
     placeholder: Placeholder
     perceptual_hash: str
     variants: tuple[RenderedVariant, ...]
-    cpu_seconds: float | None = field(default=None, compare=False)
+    cpu_seconds: float | None = None

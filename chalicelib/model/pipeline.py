@@ -1,12 +1,11 @@
 """Which uploads are originals, and which variants they get."""
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.model.picture import VariantSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Which keys are originals: under `prefix`, under none of `exclude`, ending in one of `suffixes` (any case).
 
     With `instructions` the user metadata of an original has a say in its variants.
@@ -20,8 +19,7 @@ class Source:
     instructions: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
+class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """What to do when somebody puts an object of their own among the variants.
 
     The original `origin` + its key is copied to `target` + its key, all in the source bucket.
@@ -31,8 +29,7 @@ class Restore:
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     """The variants of an upload; `restore` of None leaves objects alone that others put among them.
 
     With `shared_keys`, variants of two originals may have one place: the later one overwrites the other.

@@ -1,8 +1,9 @@
 """What the catalogue knows of an image."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from chalicelib.model.picture import Format, OriginalInfo, Placeholder
 
@@ -16,8 +17,7 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """One stored derived image."""
 
     name: str
@@ -31,16 +31,14 @@ class Variant:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why an image has no variants: a code of `errors.py` and a sentence for people."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalogue knows of an image.
 
     Times are UTC; `processing_ms` is None until work has ended. `generation` grows with each state that is announced.

@@ -1,11 +1,11 @@
 """What happens to objects in the buckets."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageChange:
+
+class StorageChange(msgspec.Struct, frozen=True, kw_only=True):
     """S3 says that an object came or went, or somebody wants it looked at as it is now.
 
     `sequencer` orders the changes of one key that S3 tells of; `etag` is of the version that came. `review` checks an
@@ -19,8 +19,7 @@ class StorageChange:
     etag: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restoration:
+class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an object in the destination bucket; `restored_to` is a key of the source bucket."""
 
     message: str

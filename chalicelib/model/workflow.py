@@ -1,14 +1,14 @@
 """A run of the state machine."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from chalicelib.model.record import Failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workflow:
+class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the state machine; `status` is Step Functions' word for how it stands.
 
     `output` of None is not there yet, or never will be; so is `stopped_at`, and `error` where nothing failed.

@@ -1,8 +1,9 @@
 """The user metadata of an upload has a say in its variants, where the pipeline lets it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.errors import InvalidRequest, UnknownVariant
 from chalicelib.model.picture import Fit, VariantSpec

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations, product
+
+from msgspec.structs import replace
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.model.picture import Format, VariantSpec

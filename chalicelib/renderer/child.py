@@ -7,9 +7,10 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from chalicelib.errors import HalftoneError, ResourcesExceeded
 from chalicelib.imaging.render import render

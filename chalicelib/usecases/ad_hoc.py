@@ -6,7 +6,8 @@ whoever did removes it, and the order looks again.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.errors import DeadlineExceeded, ImageBusy, InvalidRequest
 from chalicelib.model.order import AdHoc

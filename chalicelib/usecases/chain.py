@@ -4,7 +4,7 @@ The steps are those of `reconcile.py`. The lease lasts for the step that writes;
 over. Changes leave no notes meanwhile: they come again.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.model.order import ResizeOrder
 from chalicelib.model.record import Record
@@ -17,8 +17,7 @@ from chalicelib.usecases.resize import check, refuse_variant
 from chalicelib.usecases.transitions import settled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What the first step hands to the second: who holds the lease, and what was written."""
 
     attempt: Attempt

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.errors import AccessDenied, CatalogueUnavailable, ImageBusy, TransientError
 from chalicelib.model.record import Failure, Record, Status
@@ -14,8 +16,7 @@ from chalicelib.usecases.ports import Call, Halftone, now
 from chalicelib.usecases.transitions import claimed, given_up, noted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why an image is looked at; the rest is S3's, of the change or of the object that is there."""
 
     cause: Cause
@@ -55,6 +56,7 @@ def _decided(entry: Entry, image: Image, reason: Reason, halftone: Halftone, cal
                 digest=halftone.digest,
                 redo=chain or decision is Decision.REDO,
                 takes_notes=not chain,
+                repeated=reason.cause is Cause.CHANGE and entry.lease is None and entry.due is None,
             )
             places = sorted(possible_locations(image, halftone))
             return claimed(

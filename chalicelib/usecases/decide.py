@@ -1,8 +1,9 @@
 """What to do with an image, from what the catalogue says of it: a table, read from the top. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from chalicelib.errors import DeadlineExceeded, NotFound, ResourcesExceeded
 from chalicelib.usecases.entry import Attempt, Entry
@@ -48,8 +49,7 @@ class Decision(Enum):
     LEAVE = "nothing: it is done, or somebody else sees to it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that the decision rests on."""
 
     cause: Cause

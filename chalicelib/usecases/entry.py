@@ -4,8 +4,10 @@ An entry without a lease is settled: its record is true, and the variants it nam
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.identity import image_id
 from chalicelib.model.order import AdHoc
@@ -21,8 +23,7 @@ LONGEST_PAUSE = 12
 """Doublings of MARGIN between two sweeps of an image that fails each time: almost three days."""
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, dict=True):
     """Which original is meant."""
 
     bucket: str
@@ -34,8 +35,7 @@ class Image:
         return image_id(self.bucket, self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One invocation that works for a delivery, from `began` (Unix milliseconds) to `until` (Unix seconds) at most.
 
     Lambda's retries of an event are one delivery, a duplicate of the event is another. Lambda may also deliver an event
@@ -48,11 +48,12 @@ class Attempt:
     began: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Who alone may write the pipeline's variants, and until when (Unix seconds).
 
     `redo`: what is in the buckets is in doubt. `takes_notes`: the holder looks again when a newer change was noted.
+    `repeated`: if the holder dies, Lambda repeats its event, and the repetition leaves a note. Until then the sweep
+    need not know of the lease.
     `given_up`: its work is unfinished, and what it sent until then may still take effect. `denied`: what it was not
     allowed to do.
     """
@@ -63,6 +64,7 @@ class Lease:
     digest: str
     redo: bool = False
     takes_notes: bool = True
+    repeated: bool = False
     given_up: bool = False
     denied: Failure | None = None
 
@@ -71,8 +73,7 @@ class Lease:
         return self.until + MARGIN <= moment
 
 
-@dataclass(frozen=True, slots=True)
-class Possible:
+class Possible(msgspec.Struct, frozen=True):
     """A place where an attempt may have written, or may yet write until its deadline.
 
     What is only left to be removed has no attempt. `shared`: another image's object may lie there, which is not ours to
@@ -94,8 +95,7 @@ class Possible:
         return self.until + MARGIN <= moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """An ad hoc variant that was asked for: of the version on record, last at `at` (Unix seconds).
 
     `error` says why there is none: it took longer than a function may run, and would again.
@@ -106,8 +106,7 @@ class Asked:
     error: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalogue holds of an image.
 
     `record` is as it was settled last; its status is PROCESSING only before that. `revision` grows with every write,
@@ -142,6 +141,8 @@ class Entry:
 
         None is never. While somebody has the lease, it is his turn to finish; each failure doubles the pause.
         """
+        if self.lease and self.lease.repeated:
+            return None
         if self.lease:
             pause = 2 ** min(self.failures, LONGEST_PAUSE) if self.lease.given_up else 1
             return self.lease.until + MARGIN * pause
@@ -171,8 +172,7 @@ class Entry:
         return next((variant for variant in self.record.variants if variant.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What an image comes to; the record stays the very same where it says so already.
 
     `digest` is of the pipeline that it was made by, `ad_hoc` are the ad hoc variants that stay.

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from chalicelib.errors import CompletionsUnavailable, PermanentError, TransientError
 from chalicelib.model.completion import Announcement, Completion, Handover
@@ -24,8 +25,7 @@ class Target(Protocol):
         """Hand one completion over; after any exception but a PermanentError another attempt may end better."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlets:
+class Outlets(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the completions topic of one stage, wired.
 
     `targets` hear of every completion; `webhook` makes a target of the URL that a caller gave. `hand_over` leaves one

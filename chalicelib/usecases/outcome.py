@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.errors import NotAnOriginal, NotFound, PermanentError, Replaced, ResourcesExceeded
 from chalicelib.model.order import AdHoc

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+import msgspec
 
 from chalicelib.model.completion import Announcement
 from chalicelib.model.picture import Limits, Rendering, VariantSpec
@@ -13,8 +14,7 @@ from chalicelib.settings import Settings
 from chalicelib.usecases.entry import Attempt, Entry, Image, Location
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """The invocation that work is done in.
 
     `checkpoint` is called between steps of long work; it raises TimeIsUp when time nearly is. An image that then had
@@ -28,8 +28,7 @@ class Call:
     callback_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object of the storage whose bytes are still there: `read` fetches them, the first time.
 
     It raises NotFound for bytes in an archive, of which only the rest can be seen.
@@ -42,8 +41,7 @@ class StoredObject:
     read: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an object without reading it; `owner` is the image that it was written for, where it says so."""
 
     etag: str
@@ -124,8 +122,7 @@ class Completions(Protocol):
         """Tell every subscriber."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Halftone:
+class Halftone(msgspec.Struct, frozen=True, kw_only=True):
     """One stage, wired. `digest` tells its pipeline and limits from every other."""
 
     settings: Settings

@@ -44,7 +44,7 @@ def produce(
             raise
         raise DeadlineExceeded("it takes longer than a function may run") from late
     cpu_ms = None if rendering.cpu_seconds is None else round(1000 * rendering.cpu_seconds, 1)
-    log.info("Rendered", extra={"image_id": image.id, "cpu_ms": cpu_ms})
+    log.debug("Rendered", extra={"image_id": image.id, "cpu_ms": cpu_ms})
     return rendering, [
         (variant, location(one, image, variant.format, halftone, etag=original.etag))
         for one, variant in zip(wanted, rendering.variants, strict=True)

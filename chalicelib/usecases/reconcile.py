@@ -8,8 +8,9 @@ What a dead holder left is found by the sweep. `decide.py` says who does what, `
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from chalicelib.model.record import Record
 from chalicelib.usecases.announce import announce_owed

@@ -2,7 +2,8 @@
 
 import time
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.errors import BY_CODE, ForbiddenBucket, ImageBusy, InvalidRequest
 from chalicelib.model.order import ResizeOrder

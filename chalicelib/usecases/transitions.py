@@ -4,11 +4,11 @@ Every function returns the entry as it is to be written, for `Catalogue.change`:
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.errors import ImageBusy, Replaced
 from chalicelib.model.record import Failure, Status, Variant
@@ -56,8 +56,12 @@ def claimed(
 
 
 def noted(entry: Entry, sequencer: str) -> Entry:
-    """Leave the holder a note, of a newer change for one: what it is about to save will not be taken as it is."""
-    return replace(entry, sequencer=max(entry.sequencer, sequencer))
+    """Leave the holder a note, of a newer change for one: what it is about to save will not be taken as it is.
+
+    It may have died, and whoever leaves the note does not come again: from now on the sweep sees to it.
+    """
+    lease = entry.lease and replace(entry.lease, repeated=False)
+    return replace(entry, lease=lease, sequencer=max(entry.sequencer, sequencer))
 
 
 def given_up(entry: Entry, attempt: Attempt, moment: int, *, in_flight: bool, denied: Failure | None = None) -> Entry:
@@ -70,7 +74,7 @@ def given_up(entry: Entry, attempt: Attempt, moment: int, *, in_flight: bool, de
     until = moment if in_flight else moment - MARGIN
     return replace(
         entry,
-        lease=replace(entry.lease, until=until, given_up=True, denied=denied),
+        lease=replace(entry.lease, until=until, repeated=False, given_up=True, denied=denied),
         possible_locations=tuple(
             replace(place, until=until) if place.nonce == attempt.nonce else place for place in entry.possible_locations
         ),
@@ -107,7 +111,7 @@ def settled(entry: Entry, outcome: Outcome, attempt: Attempt, *, owed: int = 0) 
 
 def still_held(entry: Entry, done: Entry, etag: str | None) -> Entry:
     """Put down what is done, and keep the lease to go on with the version that has this ETag."""
-    lease = entry.lease and replace(entry.lease, redo=False)
+    lease = entry.lease and replace(entry.lease, redo=False, repeated=False)
     return replace(done, lease=lease, possible_locations=entry.possible_locations, attempted=etag)
 
 

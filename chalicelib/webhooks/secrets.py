@@ -1,7 +1,8 @@
 """What webhooks keep in Parameter Store: the URLs that hear of every completion, and the secret that signs. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from chalicelib.webhooks import message, policy
 
@@ -14,12 +15,15 @@ class SecretsError(Exception):
     """The parameters are unusable; the message lists every problem, one a line, and repeats none of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhooks:
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     """Which URLs hear of every completion, and the secret that signs. A URL may hold a secret too."""
 
-    urls: tuple[str, ...] = field(repr=False)
-    secret: bytes = field(repr=False)
+    urls: tuple[str, ...]
+    secret: bytes
+
+    def __repr__(self) -> str:
+        """Tell nothing: what is shown may be logged."""
+        return "Webhooks()"
 
 
 NONE = Webhooks(urls=(), secret=b"")

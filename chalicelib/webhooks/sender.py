@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
 from threading import Timer
+
+import msgspec
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
 from chalicelib.model.completion import Completion
@@ -36,20 +37,23 @@ def system_trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """How webhooks leave a stage: signed with `secret`, to hosts of the allow-list alone.
 
     The rest is the world: what a name leads to, how an address is connected to (in how many seconds), whose
     certificates are believed.
     """
 
-    secret: bytes = field(repr=False)
+    secret: bytes
     hosts: frozenset[str]
     seconds: float = SECONDS
     look_up: Callable[[str, int], Sequence[str]] = look_up
     connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
     trust: Callable[[], ssl.SSLContext] = system_trust
+
+    def __repr__(self) -> str:
+        """Leave out the secret: what is shown may be logged."""
+        return f"Route(hosts={self.hosts})"
 
 
 class Webhook:

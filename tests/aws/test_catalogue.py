@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -7,6 +6,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.aws.catalogue import DynamoCatalogue, _entry, _item, _plain, _typed
 from chalicelib.aws.clients import client
@@ -160,7 +160,7 @@ def test_a_table_that_is_not_there_is_a_fault(work):
 def test_the_item_has_the_names_and_forms_of_the_design(catalogue):
     catalogue.put(replace(NEW, sequencer="0AF"))
     found = item()
-    assert set(Record.__dataclass_fields__) | {"revision", "sequencer"} == set(found), "and nothing that is not so"
+    assert set(Record.__struct_fields__) | {"revision", "sequencer"} == set(found), "and nothing that is not so"
     assert (found["status"], found["processing_ms"], found["generation"]) == ({"S": "ready"}, {"N": "12"}, {"N": "3"})
     assert found["created_at"] == {"S": "2026-01-02T03:04:05.678000Z"}
     assert found["error"] == {"NULL": True}
@@ -283,7 +283,7 @@ def test_any_entry_has_all_its_fields_drawn():
         "possible_locations",
     }
     drawn |= {"ad_hoc", "owed", "replaced_by", "attempted", "deaths", "failures"}
-    assert drawn == set(Entry.__dataclass_fields__)
+    assert drawn == set(Entry.__struct_fields__)
 
 
 @settings(deadline=None)

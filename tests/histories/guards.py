@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.aws import catalogue, storage
 from chalicelib.usecases import ad_hoc, claim, decide, entry, follow, outcome, reconcile, take_over, transitions
@@ -60,6 +60,11 @@ def no_claims(patch: Patch) -> None:
     patch.setattr(claim, "claimed", lambda old, *args, **more: replace(claimed(old, *args, **more), claims=old.claims))
 
 
+def unknown_to_the_sweep(patch: Patch) -> None:
+    """Keep it from the sweep that a holder's event was repeated."""
+    patch.setattr(claim, "noted", lambda old, seq: replace(transitions.noted(old, seq), lease=old.lease))
+
+
 def nothing_in_flight(patch: Patch) -> None:
     patch.setattr(claim, "given_up", lambda *args, **_: transitions.given_up(*args, in_flight=False))
 
@@ -93,6 +98,7 @@ GUARDS: dict[str, tuple[str, Callable[[Patch], None]]] = {
     "margin": ("faults", setting(entry, "MARGIN", 0)),
     "note": ("calm", without_row("held; a newer change", Decision.LEAVE)),
     "note to our own delivery": ("faults", without_row("our delivery holds it", Decision.LEAVE)),
+    "note for the sweep": ("faults", unknown_to_the_sweep),
     "epoch": ("calm", without_row("an attempt that began later")),
     "waiting for another pipeline": ("calm", without_row("held by code with another pipeline", Decision.NOTE)),
     "redo": ("faults", without_row("the lease has expired", Decision.CLAIM)),

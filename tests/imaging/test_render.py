@@ -2,10 +2,10 @@
 
 import io
 import weakref
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image, WebPImagePlugin, _webp
 
 from chalicelib.errors import (

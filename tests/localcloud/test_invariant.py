@@ -1,11 +1,12 @@
 """The check that chaos ends with finds what is wrong: each case is one thing out of order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.identity import image_id
 from chalicelib.imaging.render import render

@@ -95,17 +95,15 @@ def session(name: str) -> Iterator[WorkDB]:
             init(find_modules(modules), database, {})
         filter_operators([str(unfinished), str(CONFIG)])
         with use_db(unfinished) as database:
-            skip_flags_of_dataclasses(database)
+            skip_flags_of_structs(database)
         unfinished.rename(path)
     with use_db(path) as database:
         yield database
 
 
-def skip_flags_of_dataclasses(database: WorkDB) -> None:
-    """Leave out `frozen`, `slots` and `kw_only`: they guard against code that nobody has written."""
-    flags = [
-        item.job_id for item in database.pending_work_items if line_of(item.mutations[0]).startswith("@dataclass(")
-    ]
+def skip_flags_of_structs(database: WorkDB) -> None:
+    """Leave out `frozen` and `kw_only`: they guard against code that nobody has written."""
+    flags = [item.job_id for item in database.pending_work_items if line_of(item.mutations[0]).startswith("class ")]
     database.set_multiple_results(flags, WorkResult(WorkerOutcome.SKIPPED))
 
 

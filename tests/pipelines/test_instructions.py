@@ -1,10 +1,10 @@
 import doctest
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.errors import InvalidRequest, UnknownVariant
 from chalicelib.model.picture import Fit, Format, Limits, VariantSpec

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import CorruptImage, HalftoneError, InvalidRequest, ResourcesExceeded, TimeIsUp
 from chalicelib.imaging.boundary import UNFORESEEN
@@ -39,7 +40,7 @@ def killing(renderer, number, monkeypatch):
 
 def test_renders_what_imaging_renders_and_tells_the_cpu_time(renderer):
     rendering = rendered(renderer)
-    assert rendering == render(picture(), [SMALL])
+    assert replace(rendering, cpu_seconds=None) == render(picture(), [SMALL])
     assert 0 < rendering.cpu_seconds < 60
 
 

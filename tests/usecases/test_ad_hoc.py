@@ -2,9 +2,9 @@
 
 import re
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.aws.storage import S3Storage

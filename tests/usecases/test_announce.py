@@ -1,8 +1,7 @@
 """Who is told of an image, and that it is put down."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.model.record import Failure, Status
 from chalicelib.usecases.announce import announce, announce_owed

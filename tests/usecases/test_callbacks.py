@@ -1,8 +1,7 @@
 """The URL of a caller, from the order to the envelope."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import events, orders
 from chalicelib.errors import InvalidRequest, UnsupportedFormat

@@ -1,9 +1,9 @@
 """The steps of the chain, and what becomes of them when others are at the same image."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import events, orders, results
 from chalicelib.errors import (

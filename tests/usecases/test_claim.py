@@ -1,9 +1,9 @@
 """Who gets the lease of an image, and what the others do instead."""
 
-from dataclasses import replace
 from secrets import token_hex
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.storage import S3Storage
@@ -44,7 +44,7 @@ def test_a_newer_change_leaves_the_holder_a_note(stage):
     held = claiming(stage)
     assert claiming(stage, sequencer="02") is None
     entry = stage.entry()
-    assert (entry.sequencer, entry.lease) == ("02", held.lease)
+    assert (entry.sequencer, entry.lease) == ("02", replace(held.lease, repeated=False))
     assert entry.revision == held.revision + 1, "its save will not be taken"
 
 
@@ -58,7 +58,23 @@ def test_a_delivery_that_finds_its_own_live_lease_leaves_a_note(stage):
     claimed = claiming(stage, by=call("one"))
     assert claiming(stage, by=call("one")) is None
     entry = stage.entry()
-    assert (entry.lease, entry.revision) == (claimed.lease, claimed.revision + 1)
+    assert (entry.lease.nonce, entry.revision) == (claimed.lease.nonce, claimed.revision + 1)
+
+
+def test_the_sweep_hears_of_an_uploads_claim_only_once_it_was_repeated(stage):
+    assert claiming(stage, by=call("one")).due is None, "so that the index takes no writes"
+    claiming(stage, by=call("one"))
+    assert stage.entry().due is not None
+
+
+@pytest.mark.parametrize("cause", [Cause.REVIEW, Cause.ORDER])
+def test_the_sweep_hears_at_once_of_claims_that_nobody_may_repeat(stage, cause):
+    assert claiming(stage, cause).due is not None
+
+
+def test_the_sweep_hears_at_once_of_a_claim_on_what_was_unfinished(stage):
+    claiming(stage, by=over())
+    assert claiming(stage).due is not None
 
 
 def test_the_attempt_that_has_the_lease_makes_everything_anew(stage):

@@ -1,12 +1,12 @@
 """The decision table, row by row: facts in, decision out."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.decide import RETRY_PAYS, TABLE, Cause, Decision, Facts, Hold, decide, facts
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Decision, list[Facts]]] = {
     ),
 }
 
-FLAGS = [name for name in Facts.__dataclass_fields__ if name not in {"cause", "lease"}]
+FLAGS = [name for name in Facts.__struct_fields__ if name not in {"cause", "lease"}]
 COMBINATIONS: Iterator[tuple[Any, ...]] = product(Cause, Hold, *len(FLAGS) * [(True, False)])
 EVERYTHING = [
     Facts(cause=cause, lease=holder, **dict(zip(FLAGS, values, strict=True))) for cause, holder, *values in COMBINATIONS

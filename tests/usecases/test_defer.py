@@ -1,9 +1,9 @@
 """Orders that nobody waits for: what is refused at once, and how the others end."""
 
 import math
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.errors import ForbiddenBucket, InvalidRequest, StorageUnavailable, TimeIsUp, UnknownVariant

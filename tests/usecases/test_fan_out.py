@@ -1,5 +1,4 @@
 import logging
-from dataclasses import dataclass
 from threading import Event
 
 import pytest
@@ -35,8 +34,7 @@ class Redelivery:
         self.taken.append(handover)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Behind(Outlets):
+class Behind(Outlets, frozen=True, kw_only=True):
     redelivery: Redelivery
 
 

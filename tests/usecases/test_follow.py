@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.aws.storage import S3Storage

@@ -1,8 +1,7 @@
 """Uploads whose metadata has a say in their variants."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.errors import InvalidRequest, StorageUnavailable, UnknownVariant

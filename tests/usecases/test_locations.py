@@ -1,8 +1,7 @@
 """Where the variants of an image go, and where they may be."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import InvalidRequest
 from chalicelib.model.order import AdHoc

@@ -1,7 +1,7 @@
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import StorageUnavailable
 from chalicelib.model.picture import Format, RenderedVariant, VariantSpec

@@ -2,9 +2,9 @@
 
 import json
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.aws.catalogue import DynamoCatalogue

@@ -1,9 +1,9 @@
 """Somebody asks for variants of one original, now."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.aws.storage import S3Storage

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import StorageUnavailable
 from chalicelib.model.pipeline import Restore, Source

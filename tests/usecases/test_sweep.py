@@ -1,9 +1,9 @@
 """What dead workers left is handed over, each image by itself."""
 
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import CatalogueUnavailable, TimeIsUp, WorkflowsUnavailable
 from chalicelib.usecases.entry import Image
@@ -21,7 +21,7 @@ def left(stage, monkeypatch):
         patch.setattr(stage, "render", failing(Died()))
         for key, by in (("dead.jpg", over()), ("dead too.jpg", over()), ("alive.jpg", call())):
             with pytest.raises(Died):
-                stage.tell(key, by=by)
+                stage.tell(key, "", kind="review", by=by)
     return stage
 
 

@@ -1,8 +1,7 @@
 """Two originals whose variants share a place, where a pipeline allows it: the later wins, and the other one knows."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import orders
 from chalicelib.aws.storage import S3Storage

@@ -1,10 +1,10 @@
 """What an entry becomes, step by step: what is kept, when it is due, and how many died on it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import ImageBusy
 from chalicelib.model.order import AdHoc
@@ -137,6 +137,13 @@ def test_a_note_only_ever_raises_the_sequencer():
     entry = ours()
     assert noted(entry, "06") == replace(entry, sequencer="06")
     assert noted(entry, "04") == entry
+
+
+def test_a_note_tells_the_sweep_of_a_lease_that_it_did_not_know_of():
+    entry = ours(repeated=True)
+    assert (entry.due, noted(entry, "").due) == (None, UNTIL + MARGIN)
+    assert given_up(entry, ME, MOMENT, in_flight=True).due is not None
+    assert still_held(entry, done(entry), "newer").due == UNTIL + MARGIN
 
 
 def test_who_goes_on_keeps_lease_and_places_and_puts_down_the_rest():

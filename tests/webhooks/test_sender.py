@@ -1,11 +1,11 @@
 import logging
 import socket
 import ssl
-from dataclasses import replace
 from threading import Event
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from chalicelib.errors import CompletionRefused, CompletionsUnavailable
 from chalicelib.webhooks import message, sender

@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from PIL import Image, ImageFile
 
 from chalicelib.errors import (
@@ -49,8 +50,7 @@ _KEEP_THEIR_OWN = frozenset({"avif", "webp"})
 _TURNED_BY_DECODER = frozenset({"tiff", "heic"})
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(msgspec.Struct, frozen=True):
     """A file whose header was read and found within the limits; its pixels are decoded by `decode_frames`, once.
 
     `size` is upright. `turn` is the EXIF orientation that the decoded pixels still need (1 is none), `orientation`
@@ -71,8 +71,7 @@ class Original:
     tags: Tags
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """One frame, composed to the full canvas, as the decoder gave it; `milliseconds` is how long it shows.
 
     Each pixel stands for `shrink` x `shrink` of the original's. Where that does not divide a side, the last column or

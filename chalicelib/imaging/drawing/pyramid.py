@@ -1,8 +1,8 @@
 """A picture at several sizes, from which any part at any smaller size is drawn cheaply."""
 
-from dataclasses import dataclass, field
 from typing import Self
 
+import msgspec
 from PIL import Image
 
 from chalicelib.imaging.colours import colour
@@ -32,8 +32,7 @@ _BOTTOM_TO_TOP = frozenset({3, 4, 6, 7})
 """The orientations whose first stored column, or row, is the last one of what it shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """The whole picture at one size. `turn` and `profile` are what still parts it from upright and sRGB.
 
     `extent` is how many of the image's columns and rows the picture fills, as stored: with a part of the last ones,
@@ -51,8 +50,7 @@ class Level:
         return _stored(Size(*self.image.size), self.turn)
 
 
-@dataclass(slots=True)
-class Pyramid:
+class Pyramid(msgspec.Struct):
     """The levels of one picture, largest first; what is drawn as a whole is kept as a level for what comes after.
 
     `original` is the upright size that boxes are measured in; the first level may be smaller than that. `straight` is
@@ -60,7 +58,7 @@ class Pyramid:
     """
 
     original: Size
-    levels: list[Level] = field(default_factory=list)
+    levels: list[Level] = msgspec.field(default_factory=list)
     straight: Level | None = None
 
     @classmethod

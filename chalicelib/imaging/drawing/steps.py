@@ -1,8 +1,8 @@
 """What happens to a variant between scaling and encoding: a list of small functions, each idle unless asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 from PIL import Image, ImageFilter
 
 from chalicelib.imaging.animation import MOVING
@@ -17,8 +17,7 @@ SHARPEN_THRESHOLD = 2
 STRIP_ROWS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One variant to be made: its spec, with the format decided, the geometry planned and the watermark decoded."""
 
     spec: VariantSpec

@@ -6,8 +6,9 @@ JPEG behind the first; `ultrahdr.py` knows how the two are laid out.
 
 import io
 import math
-from dataclasses import dataclass, replace
 
+import msgspec
+from msgspec.structs import replace
 from PIL import Image
 
 from chalicelib.errors import CorruptImage, PermanentError
@@ -31,8 +32,7 @@ MAX_STRETCH = 0.05
 type Share = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class GainMap:
+class GainMap(msgspec.Struct, frozen=True):
     """An original's gain map, decoded, with what its levels mean."""
 
     gains: Gains

@@ -2,8 +2,9 @@
 
 import math
 import struct
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from chalicelib.errors import CorruptImage
 from chalicelib.imaging.metadata import xmp
@@ -18,8 +19,7 @@ _BELOW = 1_000_000
 type Channels = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Gains:
+class Gains(msgspec.Struct, frozen=True):
     """What a map's levels mean, for red, green and blue (Ultra HDR 1.0, "Metadata"); all but gamma and offsets log2."""
 
     least: Channels

@@ -4,9 +4,10 @@ Boxes are those of ISO/IEC 14496-12, items and their properties those of ISO/IEC
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
+
+import msgspec
 
 from chalicelib.errors import CorruptImage, ImageTooLarge
 
@@ -26,22 +27,20 @@ class Box(NamedTuple):
     end: int
 
 
-@dataclass(slots=True)
-class Item:
+class Item(msgspec.Struct):
     """One item: `properties` in the order in which they apply, `inputs` the items that it is derived from."""
 
     kind: bytes
-    properties: list[Box] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
-    describes: list[int] = field(default_factory=list)
+    properties: list[Box] = msgspec.field(default_factory=list)
+    inputs: list[int] = msgspec.field(default_factory=list)
+    describes: list[int] = msgspec.field(default_factory=list)
     """The items that it is an auxiliary picture of."""
 
     extent: tuple[int, int] | None = None
     """Where its data begins in the file and how long it is, for data in one piece."""
 
 
-@dataclass(slots=True)
-class Collection:
+class Collection(msgspec.Struct):
     """The items of a file; `primary` is the picture to be shown."""
 
     primary: int

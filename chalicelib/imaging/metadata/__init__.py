@@ -1,7 +1,6 @@
 """What a file says about itself beside its pixels, and what of that a variant may keep."""
 
-from dataclasses import dataclass
-
+import msgspec
 from PIL import Image, ImageFile
 
 from chalicelib.imaging.metadata import exif, xmp
@@ -11,16 +10,14 @@ MAX_BLOCK = 65_000
 """Bytes of EXIF or XMP that fit in one segment of a JPEG; a block that is longer is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
+class Tags(msgspec.Struct, frozen=True):
     """The EXIF and XMP blocks of a file; both may be empty."""
 
     exif: Image.Exif
     xmp: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """The EXIF and XMP blocks that go into a variant, and the gain map's file behind it; empty bytes write none."""
 
     exif: bytes = b""
