@@ -27,6 +27,7 @@ SEEDS = {
     "right padding": 61,
     "if nothing is there": 17,
     "owner": 2,
+    "removing what was seen": 2462,
     "waiting for the replacer": 19,
     "replaced": 0,
 }
