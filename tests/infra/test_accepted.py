@@ -3,8 +3,9 @@
 import json
 import logging
 import os
+import re
+import shutil
 import subprocess
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 
 from infra import artefacts
-from infra.acceptance import clones
+from infra.acceptance import clones, traces
+from infra.acceptance.parts import deployed as deployed_parts
+from infra.inventory import take
+from infra.places import Place
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
@@ -40,14 +44,14 @@ EXISTING = ("--pipeline", "metadata_sized", "--source-bucket", PHOTOS, "--dest-b
 """The pipeline has a prefix, so that its notification overlaps with none; and it restores: it has all functions."""
 
 STEP = int(os.environ.get("HALFTONE_BREAK_EVERY", "0"))
-"""After how many changes more each deployment of the test is broken off; 0 is one deployment, in its middle."""
+"""After how many changes more each deployment of a test is broken off; 0 is one deployment, somewhere in its middle."""
 
 MIDDLE = 40
 
 
-@pytest.fixture
-def photos(client: Client) -> Iterator[str]:
-    """Have a bucket with many objects that notifies somebody else."""
+@pytest.fixture(scope="module")
+def photos(client: Client) -> str:
+    """Have a bucket with many objects that notifies somebody else, until the session's cloud ends."""
     s3, sqs = client.of("s3"), client.of("sqs")
     url = sqs.create_queue(QueueName=QUEUE.rpartition(":")[2])["QueueUrl"]
     allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": QUEUE}
@@ -57,8 +61,7 @@ def photos(client: Client) -> Iterator[str]:
         s3.create_bucket(Bucket=bucket)
     client.turn("crowd", {PHOTOS: OBJECTS})
     s3.put_bucket_notification_configuration(Bucket=PHOTOS, NotificationConfiguration=THEIRS)
-    yield PHOTOS
-    sqs.delete_queue(QueueUrl=url)
+    return PHOTOS
 
 
 def run(home: Home, client: Client, cwd: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -97,17 +100,128 @@ def test_a_stage_is_accepted_on_buckets_that_exist_after_a_deployment_broke_off(
         log.info("broken off after %d changes, then %s", changes, done.stdout.splitlines()[-1])
     assert objects(client, photos) == before
     assert objects(client, SMALL) == set()
-    found = client.of("s3").get_bucket_notification_configuration(Bucket=photos)
-    assert {name: value for name, value in found.items() if name != "ResponseMetadata"} == THEIRS
+    assert notified(client, photos) == THEIRS
 
 
 def deploy_at_most(changes: int, home: Home, client: Client, clone: Path) -> subprocess.CompletedProcess[str]:
     """Deploy, and break off after so many calls that change something."""
     client.turn("allowance", [changes])
     try:
-        return run(home, client, clone, "infra.deploy", "deploy", "--stage", STAGE, "--no-canary", *EXISTING)
+        return deploy(home, client, clone)
     finally:
         client.turn("allowance", [])
+
+
+def deploy(home: Home, client: Client, clone: Path) -> subprocess.CompletedProcess[str]:
+    return run(home, client, clone, "infra.deploy", "deploy", "--stage", STAGE, "--no-canary", *EXISTING)
+
+
+def destroy(home: Home, client: Client, clone: Path) -> None:
+    """Delete the stage, and see that nothing is left."""
+    done = run(home, client, clone, "infra.deploy", "destroy", "--stage", STAGE, "--yes")
+    assert done.returncode == 0, done.stdout
+    assert traces.left(place(client), STAGE) == []
+    assert notified(client, PHOTOS) == THEIRS
+
+
+def test_a_deployment_that_broke_off_is_carried_on_to_what_one_makes_that_did_not(
+    home: Home, client: Client, photos: str, tmp_path: Path
+) -> None:
+    """So what is accepted after the one is accepted after the other."""
+    assert notified(client, photos) == THEIRS
+    artefacts.build(ROOT)
+    whole = deploy(home, client, clones.fresh(tmp_path))
+    assert whole.returncode == 0, whole.stdout
+    expected = estate(client)
+    destroy(home, client, clones.fresh(tmp_path))
+    for changes in count(STEP, STEP) if STEP else [MIDDLE // 2]:
+        broken = deploy_at_most(changes, home, client, clones.fresh(tmp_path))
+        if broken.returncode == 0:
+            destroy(home, client, clones.fresh(tmp_path))
+            break
+        assert run(home, client, ROOT, "infra.deploy", "unlock", "--stage", STAGE).returncode == 0
+        done = deploy(home, client, clones.fresh(tmp_path))
+        assert done.returncode == 0, f"broken off after {changes} changes: {done.stdout}"
+        assert estate(client) == expected, f"broken off after {changes} changes"
+        destroy(home, client, clones.fresh(tmp_path))
+        log.info("broken off after %d changes, then carried on, the same, and destroyed", changes)
+        for clone in tmp_path.iterdir():
+            shutil.rmtree(clone)
+
+
+RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|managed-layer:[0-9]+")
+VOLATILE = {"LastModified", "RevisionId", "ResponseMetadata", "Sid", "Id", "CreateDate", "RoleId", "LastUpdateStatus"}
+"""What differs between two deployments of the same."""
+
+
+def estate(client: Client) -> dict[str, Any]:
+    """Describe the stage as it is deployed, without what is different each time."""
+    found = take(place(client), STAGE)
+    lambdas, iam, events, gateway = (client.of(name) for name in ("lambda", "iam", "events", "apigateway"))
+    (api,) = found.apis
+    roles = {name: arn.rpartition("/")[2] for name, arn in found.roles.items()}
+    described = {
+        "functions": {
+            name: [
+                lambdas.get_function_configuration(FunctionName=arn),
+                lambdas.get_function_event_invoke_config(FunctionName=arn),
+                allowed_by(lambdas, arn),
+            ]
+            for name, arn in found.functions.items()
+        },
+        "roles": {
+            name: [
+                [iam.get_role_policy(RoleName=role, PolicyName=one) for one in policies]
+                for policies in [iam.list_role_policies(RoleName=role)["PolicyNames"]]
+            ]
+            for name, role in roles.items()
+        },
+        "rules": {
+            rule: [events.describe_rule(Name=rule), events.list_targets_by_rule(Rule=rule)["Targets"]]
+            for rule in found.rules.values()
+        },
+        "subscriptions": found.subscriptions,
+        "sources": found.sources,
+        "buckets": [notified(client, bucket) for bucket in (PHOTOS, SMALL)],
+        "layers": len(found.layers),
+        "routes": sorted(deployed_parts(place(client), found).words()),
+        "stages": [stage["stageName"] for stage in gateway.get_stages(restApiId=api)["item"]],
+        "names": sorted(traces.left(place(client), STAGE)),
+    }
+    text = json.dumps(without_volatile(described), sort_keys=True, default=str).replace(api, "API")
+    return json.loads(RANDOM.sub("RANDOM", text))
+
+
+def allowed_by(lambdas: Any, function: str) -> list[Any]:
+    """Return who may call a function: doubled statements differ by their names alone."""
+    try:
+        statements = json.loads(lambdas.get_policy(FunctionName=function)["Policy"])["Statement"]
+    except lambdas.exceptions.ResourceNotFoundException:
+        return []
+    return sorted((without_volatile(one) for one in statements), key=json.dumps)
+
+
+def without_volatile(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {name: without_volatile(value) for name, value in document.items() if name not in VOLATILE}
+    return [without_volatile(value) for value in document] if isinstance(document, list | tuple) else document
+
+
+def notified(client: Client, bucket: str) -> dict[str, Any]:
+    found = client.of("s3").get_bucket_notification_configuration(Bucket=bucket)
+    return {name: value for name, value in found.items() if name != "ResponseMetadata"}
+
+
+def place(client: Client) -> Place:
+    arn = "arn:aws:iam::000000000000:root"
+    return Place(Session(client), clouds.REGION, "000000000000", "aws", arn)
+
+
+class Session:
+    """A session of boto3 whose clients lead to the cloud of the tests."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client.of
 
 
 def test_a_stage_that_is_in_use_is_not_tried(home: Home, client: Client, deployed: Deployed) -> None:
