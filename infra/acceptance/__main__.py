@@ -13,16 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
 from chalicelib.pipelines import loading
-from infra import buckets, canary, chalice, inventory, notifications, places, stacks
-from infra import stage as stages
-from infra.acceptance import clones, parts, traces
+from infra import canary, chalice, inventory, places
+from infra.acceptance import checks, clones, parts
 from infra.acceptance.ground import Ground, expect, until
 from infra.acceptance.trials import CHANGES, TRIALS, UNTRIED
 from infra.destroy import left, summary
@@ -38,7 +36,7 @@ def main() -> None:
     stage, began = options.stage, time.monotonic()
     try:
         place = places.here()
-        _check_unused(place, stage)
+        checks.check_unused(place, stage)
         _ask(place, stage, yes=options.yes)
         with tempfile.TemporaryDirectory() as folder:
             accept(place, options, Path(folder))
@@ -53,48 +51,48 @@ def accept(place: Place, options: argparse.Namespace, folder: Path) -> None:
     """Run every step, in this order; raises DeployError, with the name of the step that failed."""
     stage, began = options.stage, time.time()
     foreign = [name for name in (options.source_bucket, options.dest_bucket) if name]
-    theirs = _theirs(place, foreign, inventory.take(place, stage))
+    theirs = checks.theirs(place, foreign, inventory.take(place, stage))
 
-    with _step("deploy"):
+    with step("deploy"):
         first = clones.fresh(folder)
         said = clones.run(first, "deploy", stage, "--canary", *_wishes(options))
         found = inventory.take(place, stage)
         ground = _ground(place, stage, first, found, said)
-    with _step("functions and routes are those of app.py"):
+    with step("functions and routes are those of app.py"):
         parts.check(parts.of_project(first, stage), parts.deployed(place, found))
     for trial in TRIALS:
-        with _step(trial.name):
+        with step(trial.name):
             trial.do(ground)
-    with _step("every function has run"):
+    with step("every function has run"):
         tried = found.functions.keys() - UNTRIED.keys()
         until("a log of every function", lambda: None if parts.silent(place, stage, tried, began) else True)
-    with _step("deploy new code from a fresh clone"):
+    with step("deploy new code from a fresh clone"):
         second = clones.fresh(folder)
         clones.commit(stage, first, second)
         with (second / "app.py").open("a") as source:
             source.write("\n# new code\n")
         hashes = parts.hashes(place, found)
         expect("the URL of the API", clones.api_url(said), clones.api_url(clones.run(second, "deploy", stage)))
-        _check_updated(place, found, inventory.take(place, stage), hashes)
+        checks.check_updated(place, found, inventory.take(place, stage), hashes)
     for trial in CHANGES:
-        with _step(trial.name):
+        with step(trial.name):
             trial.do(ground)
-    with _step("nothing has failed"):
-        _check_failed(place, stage)
+    with step("nothing has failed"):
+        checks.check_failed(place, stage)
     for bucket in foreign:
         place.session.resource("s3").Bucket(bucket).object_versions.filter(Prefix=ground.key).delete()
     if options.keep:
         print(f"the stage stays: {ground.url}\n{_afterwards(stage)}")
         return
-    with _step("destroy from a fresh clone"):
+    with step("destroy from a fresh clone"):
         clones.run(clones.fresh(folder), "destroy", stage, "--yes", "--empty-buckets")
-    with _step("nothing is left"):
-        _check_left(place, stage)
-        expect("the notifications of others", theirs, _theirs(place, foreign, found))
+    with step("nothing is left"):
+        checks.check_left(place, stage)
+        expect("the notifications of others", theirs, checks.theirs(place, foreign, found))
 
 
 @contextmanager
-def _step(name: str) -> Iterator[None]:
+def step(name: str) -> Iterator[None]:
     print(f"--> {name}", flush=True)
     started = time.monotonic()
     try:
@@ -127,55 +125,6 @@ def _wider(picture: bytes) -> bytes:
     with Image.open(io.BytesIO(picture)) as image:
         image.resize((96, 48)).save(data, image.format)
     return data.getvalue()
-
-
-def _check_unused(place: Place, stage: str) -> None:
-    """Raise DeployError for a stage with pictures or records; one without may be what a deployment has left."""
-    cloudformation, name = place.client("cloudformation"), stages.stack(stage)
-    used = [bucket for bucket in stacks.buckets(cloudformation, name) if buckets.holds_pictures(place, bucket)]
-    table = stacks.outputs(stacks.find(cloudformation, name)).get("ImagesTable")
-    if table and place.client("dynamodb").scan(TableName=table, Limit=1)["Count"]:
-        used.append(table)
-    if used:
-        raise DeployError(f"the stage is in use ({', '.join(used)}), and would be deleted in the end: name a new one")
-
-
-def _check_updated(place: Place, before: Inventory, after: Inventory, hashes: dict[str, str]) -> None:
-    expect("what a second deployment has doubled or replaced", [], parts.doubled(before, after))
-    same = [handler for handler, found in parts.hashes(place, after).items() if hashes[handler] == found]
-    expect("functions that have the code of before", [], same)
-
-
-def _check_failed(place: Place, stage: str) -> None:
-    """See that nothing is in the queue of what Lambda gives up on."""
-    sqs, name = place.client("sqs"), "ApproximateNumberOfMessages"
-    queue = sqs.get_queue_url(QueueName=stages.failed_queue(stage))["QueueUrl"]
-    count = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
-    expect(f"messages in {queue}", "0", count)
-
-
-def _check_left(place: Place, stage: str) -> None:
-    """See that neither the inventory nor a search by name finds anything; lists of AWS lag behind."""
-    there: list[str] = []
-
-    def look() -> bool | None:
-        there[:] = [*left(place, stage, inventory.take(place, stage)), *traces.left(place, stage)]
-        return None if there else True
-
-    try:
-        until("nothing to be left", look)
-    except DeployError as error:
-        raise DeployError("\n  ".join([str(error), *there])) from None
-
-
-def _theirs(place: Place, names: list[str], found: Inventory) -> dict[str, dict[str, Any]]:
-    """Return what buckets of others notify besides the stage."""
-    s3, own = place.client("s3"), set(found.functions.values())
-    configured = {name: s3.get_bucket_notification_configuration(Bucket=name) for name in names}
-    return {
-        name: {kind: value for kind, value in notifications.without(one, own).items() if value != []}
-        for name, one in configured.items()
-    }
 
 
 def _wishes(options: argparse.Namespace) -> list[str]:

@@ -98,8 +98,10 @@ def hashes(place: Place, found: Inventory) -> dict[str, str]:
 def doubled(before: Inventory, after: Inventory) -> list[str]:
     """Name the kinds of which a second deployment has not left what there was; its layer is a new version."""
     kinds = [name for name in Inventory.__slots__ if name not in {"layers", "logs"}]
-    return [
-        f"{kind}: {getattr(before, kind)} is now {getattr(after, kind)}"
-        for kind in kinds
-        if getattr(before, kind) != getattr(after, kind)
-    ]
+    pairs = {kind: (_listed(getattr(before, kind)), _listed(getattr(after, kind))) for kind in kinds}
+    return [f"{kind}: {was} are now {now}" for kind, (was, now) in pairs.items() if was != now]
+
+
+def _listed(found: Any) -> list[str]:
+    """AWS lists in any order."""
+    return sorted(str(one) for one in (found.items() if isinstance(found, dict) else found))

@@ -3,16 +3,22 @@
 import doctest
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from chalice.app import Chalice
+from moto import mock_aws
 
 import app as halftone_app
-from infra.acceptance import clones, ground, parts, traces, trials
+import infra.destroy
+import infra.inventory
+from infra.acceptance import checks, clones, ground, parts, traces, trials
+from infra.acceptance.__main__ import step
 from infra.acceptance.ground import Ground
 from infra.acceptance.parts import Parts
 from infra.acceptance.trials import UNTRIED
@@ -75,10 +81,52 @@ def inventory(**more: Any) -> Inventory:
 
 
 def test_a_second_deployment_may_make_a_layer_version_and_logs_and_nothing_else() -> None:
-    before = inventory(apis=("a",), layers=("v1",))
-    assert parts.doubled(before, inventory(apis=("a",), layers=("v2", "v1"), logs=("/aws/lambda/x",))) == []
-    assert parts.doubled(before, inventory(apis=("a", "b"))) == ["apis: ('a',) is now ('a', 'b')"]
-    assert parts.doubled(before, inventory()) == ["apis: ('a',) is now ()"]
+    before = inventory(apis=("a", "b"), roles={"x": "1", "y": "2"}, layers=("v1",))
+    after = inventory(apis=("b", "a"), roles={"y": "2", "x": "1"}, layers=("v2", "v1"), logs=("/aws/lambda/x",))
+    assert parts.doubled(before, after) == []
+    assert parts.doubled(inventory(apis=("a",)), inventory(apis=("a", "b"))) == ["apis: ['a'] are now ['a', 'b']"]
+    assert parts.doubled(inventory(apis=("a",)), inventory()) == ["apis: ['a'] are now []"]
+
+
+@mock_aws
+def test_a_function_without_a_log_of_this_run_has_not_run() -> None:
+    logs = boto3.client("logs", region_name="eu-west-1")
+    now = time.time()
+    for name, moment in {"sweep": now, "redeliver": now - 3600}.items():
+        group = f"/aws/lambda/halftone-x-{name}"
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="s")
+        events = [{"timestamp": int(1000 * moment), "message": "START"}]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+    place: Any = SimpleNamespace(client=lambda _: logs)
+    handlers = ["sweep", "redeliver", "api_handler"]
+    assert parts.silent(place, "x", handlers, now) == ["api_handler", "redeliver"]
+
+
+def test_a_function_with_the_code_of_before_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "hashes", lambda *_: {"sweep": "old", "on_upload": "new"})
+    nowhere: Any = None
+    with pytest.raises(DeployError, match=r"code of before: expected \[\], got \['sweep'\]"):
+        checks.check_updated(nowhere, inventory(), inventory(), {"sweep": "old", "on_upload": "old"})
+    with pytest.raises(DeployError, match=r"doubled or replaced: expected \[\], got \[\"apis:"):
+        checks.check_updated(nowhere, inventory(), inventory(apis=("a",)), {})
+
+
+def test_what_is_left_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "PATIENCE", 0)
+    monkeypatch.setattr(infra.inventory, "take", lambda *_: inventory())
+    monkeypatch.setattr(infra.destroy, "left", lambda *_: ["function halftone-x"])
+    monkeypatch.setattr(traces, "left", lambda *_: ["AWS::IAM::Role halftone-x-forgotten"])
+    nowhere: Any = None
+    with pytest.raises(DeployError) as caught:
+        checks.check_left(nowhere, "x")
+    assert str(caught.value).splitlines()[1:] == ["  function halftone-x", "  AWS::IAM::Role halftone-x-forgotten"]
+
+
+def test_a_step_that_fails_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DeployError, match="sweep: it: expected 1, got 2"), step("sweep"):
+        ground.expect("it", 1, 2)
+    assert re.fullmatch(r"--> sweep\n    FAILED after \d+\.\d s\n", capsys.readouterr().out)
 
 
 def test_every_type_of_the_templates_is_looked_for() -> None:
