@@ -21,7 +21,7 @@ from PIL import Image
 from chalicelib.pipelines import loading
 from infra import canary, chalice, inventory, places
 from infra.acceptance import checks, clones, parts
-from infra.acceptance.ground import Ground, expect, until
+from infra.acceptance.ground import Ground, expect, until_none
 from infra.acceptance.trials import CHANGES, TRIALS, UNTRIED
 from infra.destroy import left, summary
 from infra.errors import DeployError
@@ -33,17 +33,18 @@ LIST = 'docs/operations.md, "Acceptance"'
 
 def main() -> None:
     options = _options()
-    stage, began = options.stage, time.monotonic()
+    stage, began, afterwards = options.stage, time.monotonic(), ""
     try:
         place = places.here()
         checks.check_unused(place, stage)
         _ask(place, stage, yes=options.yes)
+        afterwards = f"\n{_afterwards(stage)}"
         with tempfile.TemporaryDirectory() as folder:
             accept(place, options, Path(folder))
     except (DeployError, ClientError, BotoCoreError, loading.PipelineError, urllib3.exceptions.HTTPError) as error:
-        sys.exit(f"acceptance of stage {stage}: {error}\n{_afterwards(stage)}")
+        sys.exit(f"acceptance of stage {stage}: {error}{afterwards}")
     except KeyboardInterrupt:
-        sys.exit(f"\ninterrupted\n{_afterwards(stage)}")
+        sys.exit(f"\ninterrupted{afterwards}")
     print(f"accepted in {time.monotonic() - began:.0f} s; what is still to be looked at by hand: {LIST}")
 
 
@@ -65,7 +66,7 @@ def accept(place: Place, options: argparse.Namespace, folder: Path) -> None:
             trial.do(ground)
     with step("every function has run"):
         tried = found.functions.keys() - UNTRIED.keys()
-        until("a log of every function", lambda: None if parts.silent(place, stage, tried, began) else True)
+        until_none("every function to have a log", lambda: parts.silent(place, stage, tried, began))
     with step("deploy new code from a fresh clone"):
         second = clones.fresh(folder)
         clones.commit(stage, first, second)

@@ -6,7 +6,7 @@ from typing import Any
 from infra import buckets, destroy, inventory, notifications, stacks
 from infra import stage as stages
 from infra.acceptance import parts, traces
-from infra.acceptance.ground import expect, until
+from infra.acceptance.ground import expect, until_none
 from infra.errors import DeployError
 from infra.inventory import Inventory
 from infra.places import Place
@@ -39,16 +39,10 @@ def check_failed(place: Place, stage: str) -> None:
 
 def check_left(place: Place, stage: str) -> None:
     """See that neither the inventory nor a search by name finds anything; lists of AWS lag behind."""
-    there: list[str] = []
-
-    def look() -> bool | None:
-        there[:] = [*destroy.left(place, stage, inventory.take(place, stage)), *traces.left(place, stage)]
-        return None if there else True
-
-    try:
-        until("nothing to be left", look)
-    except DeployError as error:
-        raise DeployError("\n  ".join([str(error), *there])) from None
+    until_none(
+        "nothing to be left",
+        lambda: [*destroy.left(place, stage, inventory.take(place, stage)), *traces.left(place, stage)],
+    )
 
 
 def theirs(place: Place, names: Iterable[str], found: Inventory) -> dict[str, dict[str, Any]]:

@@ -99,6 +99,20 @@ def until[Found](what: str, look: Callable[[], Found | None]) -> Found:
     return found
 
 
+def until_none(what: str, look: Callable[[], list[str]]) -> None:
+    """Look until there is none left; raises DeployError with those that are, after PATIENCE."""
+    there: list[str] = []
+
+    def none_left() -> bool | None:
+        there[:] = look()
+        return None if there else True
+
+    try:
+        until(what, none_left)
+    except DeployError as error:
+        raise DeployError("\n  ".join([f"{error}, and there is", *there])) from None
+
+
 def expect(what: str, expected: object, found: object) -> None:
     if found != expected:
         raise DeployError(f"{what}: expected {expected}, got {found}")

@@ -233,6 +233,7 @@ def test_a_stage_that_is_in_use_is_not_tried(home: Home, client: Client, deploye
         deployed.table.delete_item(Key={"image_id": "in-use"})
     assert refused.returncode == 1
     assert "halftone-local-images), and would be deleted in the end: name a new one" in refused.stdout
+    assert "make destroy" not in refused.stdout, "nobody should follow that advice here"
 
 
 def test_nobody_is_there_to_be_asked(home: Home, client: Client) -> None:
