@@ -1,9 +1,10 @@
 """What has to be so before, while and after a stage is tried."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infra import buckets, destroy, inventory, notifications, stacks
+from infra import buckets, destroy, inventory, notifications, redrive, stacks
 from infra import stage as stages
 from infra.acceptance import parts, traces
 from infra.acceptance.ground import expect, until_none
@@ -30,11 +31,12 @@ def check_updated(place: Place, before: Inventory, after: Inventory, hashes: Map
 
 
 def check_failed(place: Place, stage: str) -> None:
-    """See that nothing is in the queue of what Lambda gives up on."""
-    sqs, name = place.client("sqs"), "ApproximateNumberOfMessages"
+    """See that nothing is in the queue of what Lambda gives up on; what is there shows again after a while."""
+    sqs = place.client("sqs")
     queue = sqs.get_queue_url(QueueName=stages.failed_queue(stage))["QueueUrl"]
-    count = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
-    expect(f"messages in {queue}", "0", count)
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+    failed = [redrive.parsed(message["Body"]) for message in messages]
+    expect("events that failed", [], [f"{one.function}: {one.error}: {json.dumps(one.payload)}" for one in failed])
 
 
 def check_left(place: Place, stage: str) -> None:

@@ -25,7 +25,7 @@ from tests.cloud import Client, Deployed
 pytestmark = pytest.mark.e2e
 log = logging.getLogger(__name__)
 
-STAGE = "tried"
+SAME = "same"  # the stage that is compared
 PHOTOS, SMALL = "photos-of-years", "small-photos-of-years"
 OBJECTS = 50_000
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:invoices"
@@ -89,13 +89,14 @@ def test_a_stage_is_accepted_on_buckets_that_exist_after_a_deployment_broke_off(
     before = objects(client, photos)
     assert len(before) == OBJECTS
     for changes in count(STEP, STEP) if STEP else [MIDDLE]:
-        clone = clones.fresh(tmp_path)
-        broken = deploy_at_most(changes, home, client, clone)
+        stage = f"tried-{changes}"  # events of a stage that is gone would fail in the next one of its name
+        broken = deploy_at_most(changes, home, client, clones.fresh(tmp_path), stage)
         if broken.returncode == 0:
+            destroy(home, client, clones.fresh(tmp_path), stage)
             break
-        assert broken.stdout.splitlines()[-1].startswith(f"deploy of stage {STAGE}: "), broken.stdout
-        assert run(home, client, ROOT, "infra.deploy", "unlock", "--stage", STAGE).returncode == 0
-        done = run(home, client, ROOT, "infra.acceptance", "--stage", STAGE, "--yes", *EXISTING)
+        assert broken.stdout.splitlines()[-1].startswith(f"deploy of stage {stage}: "), broken.stdout
+        assert run(home, client, ROOT, "infra.deploy", "unlock", "--stage", stage).returncode == 0
+        done = run(home, client, ROOT, "infra.acceptance", "--stage", stage, "--yes", *EXISTING)
         assert done.returncode == 0, f"broken off after {changes} changes: {done.stdout}"
         log.info("broken off after %d changes, then %s", changes, done.stdout.splitlines()[-1])
     assert objects(client, photos) == before
@@ -103,24 +104,26 @@ def test_a_stage_is_accepted_on_buckets_that_exist_after_a_deployment_broke_off(
     assert notified(client, photos) == THEIRS
 
 
-def deploy_at_most(changes: int, home: Home, client: Client, clone: Path) -> subprocess.CompletedProcess[str]:
+def deploy_at_most(
+    changes: int, home: Home, client: Client, clone: Path, stage: str
+) -> subprocess.CompletedProcess[str]:
     """Deploy, and break off after so many calls that change something."""
     client.turn("allowance", [changes])
     try:
-        return deploy(home, client, clone)
+        return deploy(home, client, clone, stage)
     finally:
         client.turn("allowance", [])
 
 
-def deploy(home: Home, client: Client, clone: Path) -> subprocess.CompletedProcess[str]:
-    return run(home, client, clone, "infra.deploy", "deploy", "--stage", STAGE, "--no-canary", *EXISTING)
+def deploy(home: Home, client: Client, clone: Path, stage: str) -> subprocess.CompletedProcess[str]:
+    return run(home, client, clone, "infra.deploy", "deploy", "--stage", stage, "--no-canary", *EXISTING)
 
 
-def destroy(home: Home, client: Client, clone: Path) -> None:
+def destroy(home: Home, client: Client, clone: Path, stage: str) -> None:
     """Delete the stage, and see that nothing is left."""
-    done = run(home, client, clone, "infra.deploy", "destroy", "--stage", STAGE, "--yes")
+    done = run(home, client, clone, "infra.deploy", "destroy", "--stage", stage, "--yes")
     assert done.returncode == 0, done.stdout
-    assert traces.left(place(client), STAGE) == []
+    assert traces.left(place(client), stage) == []
     assert notified(client, PHOTOS) == THEIRS
 
 
@@ -130,20 +133,20 @@ def test_a_deployment_that_broke_off_is_carried_on_to_what_one_makes_that_did_no
     """So what is accepted after the one is accepted after the other."""
     assert notified(client, photos) == THEIRS
     artefacts.build(ROOT)
-    whole = deploy(home, client, clones.fresh(tmp_path))
+    whole = deploy(home, client, clones.fresh(tmp_path), SAME)
     assert whole.returncode == 0, whole.stdout
     expected = estate(client)
-    destroy(home, client, clones.fresh(tmp_path))
+    destroy(home, client, clones.fresh(tmp_path), SAME)
     for changes in count(STEP, STEP) if STEP else [MIDDLE // 2]:
-        broken = deploy_at_most(changes, home, client, clones.fresh(tmp_path))
+        broken = deploy_at_most(changes, home, client, clones.fresh(tmp_path), SAME)
         if broken.returncode == 0:
-            destroy(home, client, clones.fresh(tmp_path))
+            destroy(home, client, clones.fresh(tmp_path), SAME)
             break
-        assert run(home, client, ROOT, "infra.deploy", "unlock", "--stage", STAGE).returncode == 0
-        done = deploy(home, client, clones.fresh(tmp_path))
+        assert run(home, client, ROOT, "infra.deploy", "unlock", "--stage", SAME).returncode == 0
+        done = deploy(home, client, clones.fresh(tmp_path), SAME)
         assert done.returncode == 0, f"broken off after {changes} changes: {done.stdout}"
         assert estate(client) == expected, f"broken off after {changes} changes"
-        destroy(home, client, clones.fresh(tmp_path))
+        destroy(home, client, clones.fresh(tmp_path), SAME)
         log.info("broken off after %d changes, then carried on, the same, and destroyed", changes)
         for clone in tmp_path.iterdir():
             shutil.rmtree(clone)
@@ -156,7 +159,7 @@ VOLATILE = {"LastModified", "RevisionId", "ResponseMetadata", "Sid", "Id", "Crea
 
 def estate(client: Client) -> dict[str, Any]:
     """Describe the stage as it is deployed, without what is different each time."""
-    found = take(place(client), STAGE)
+    found = take(place(client), SAME)
     lambdas, iam, events, gateway = (client.of(name) for name in ("lambda", "iam", "events", "apigateway"))
     (api,) = found.apis
     roles = {name: arn.rpartition("/")[2] for name, arn in found.roles.items()}
@@ -186,7 +189,7 @@ def estate(client: Client) -> dict[str, Any]:
         "layers": len(found.layers),
         "routes": sorted(deployed_parts(place(client), found).words()),
         "stages": [stage["stageName"] for stage in gateway.get_stages(restApiId=api)["item"]],
-        "names": sorted(one for one in traces.left(place(client), STAGE) if "LogGroup" not in one),  # the sweep may run
+        "names": sorted(one for one in traces.left(place(client), SAME) if "LogGroup" not in one),  # the sweep may run
     }
     text = json.dumps(without_volatile(described), sort_keys=True, default=str).replace(api, "API")
     return json.loads(RANDOM.sub("RANDOM", text))
@@ -237,6 +240,6 @@ def test_a_stage_that_is_in_use_is_not_tried(home: Home, client: Client, deploye
 
 
 def test_nobody_is_there_to_be_asked(home: Home, client: Client) -> None:
-    refused = run(home, client, ROOT, "infra.acceptance", "--stage", STAGE)
+    refused = run(home, client, ROOT, "infra.acceptance", "--stage", "unasked")
     assert refused.returncode == 1
     assert "to go on without a question: YES=yes" in refused.stdout
