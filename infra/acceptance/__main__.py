@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
@@ -41,7 +40,7 @@ def main() -> None:
         afterwards = f"\n{_afterwards(stage)}"
         with tempfile.TemporaryDirectory() as folder:
             accept(place, options, Path(folder))
-    except (DeployError, ClientError, BotoCoreError, loading.PipelineError, urllib3.exceptions.HTTPError) as error:
+    except (DeployError, ClientError, BotoCoreError, loading.PipelineError) as error:
         sys.exit(f"acceptance of stage {stage}: {error}{afterwards}")
     except KeyboardInterrupt:
         sys.exit(f"\ninterrupted{afterwards}")
@@ -98,7 +97,7 @@ def step(name: str) -> Iterator[None]:
     started = time.monotonic()
     try:
         yield
-    except (DeployError, ClientError, BotoCoreError, urllib3.exceptions.HTTPError) as error:
+    except (DeployError, ClientError, BotoCoreError) as error:
         print(f"    FAILED after {time.monotonic() - started:.1f} s", flush=True)
         raise DeployError(f"{name}: {error}") from error
     print(f"    ok, {time.monotonic() - started:.1f} s", flush=True)

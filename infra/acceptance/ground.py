@@ -14,9 +14,7 @@ from infra import stage as stages
 from infra.errors import DeployError
 from infra.places import Place
 
-PATIENCE = (
-    300.0  # seconds for what happens by itself: S3 may take minutes until it tells of a new notification's events
-)
+PATIENCE = 300.0  # seconds for what happens by itself: S3 may take minutes until it tells of its first events
 POLL = 0.5  # seconds between two looks
 HTTP_SECONDS = 35.0  # the front function has 29
 
@@ -49,15 +47,15 @@ class Ground:
         return str(put["ETag"]).strip('"')
 
     def ask(self, method: str, path: str, body: Document | None = None) -> tuple[int, Any]:
-        """Call the API, and return the status and the JSON of its answer."""
+        """Call the API once, and return the status and the JSON of its answer; no answer is 503, with the reason."""
         with urllib3.PoolManager(ca_certs=get_cert_path(verify=True)) as pool:
-            answer = pool.request(method, self.url + path, json=body, timeout=HTTP_SECONDS)
             try:
+                answer = pool.request(method, self.url + path, json=body, timeout=HTTP_SECONDS, retries=False)
                 return answer.status, answer.json()
+            except urllib3.exceptions.HTTPError as error:
+                return 503, str(error)
             except ValueError:
-                raise DeployError(
-                    f"{method} {path}: expected JSON, got {answer.status} {answer.data[:200]!r}"
-                ) from None
+                raise DeployError(f"{method} {path}: expected JSON, got {answer.data[:200]!r}") from None
 
     def told(self, expected: int, method: str, path: str, body: Document | None = None) -> Any:
         """Call the API, and return its answer, which has to have this status; 503 asks to be called again."""

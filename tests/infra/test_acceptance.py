@@ -5,7 +5,9 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -213,15 +215,19 @@ def test_the_url_of_the_api_is_what_chalice_prints() -> None:
         clones.api_url("")
 
 
+def stage_at(url: str) -> Ground:
+    nowhere: Any = SimpleNamespace()
+    variables = {"SOURCE_BUCKET": "source"}
+    return Ground(place=nowhere, stage="x", variables=variables, url=url, key="a.jpg", picture=b"", other=b"")
+
+
 def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[int, Any]) -> Ground:
     """A stage whose API gives these answers, one after the other, and the last one for ever."""
     left = list(answers)
     monkeypatch.setattr(Ground, "ask", lambda *_: left.pop(0) if len(left) > 1 else left[0])
     monkeypatch.setattr(ground, "POLL", 0)
     monkeypatch.setattr(ground, "PATIENCE", 0)
-    nothing: Any = SimpleNamespace()
-    variables = {"SOURCE_BUCKET": "source"}
-    return Ground(place=nothing, stage="x", variables=variables, url="", key="a.jpg", picture=b"", other=b"")
+    return stage_at("")
 
 
 def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,3 +268,33 @@ def test_503_asks_to_be_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = answering(monkeypatch, (503, {}), (503, {}), (200, {"status": "ok"}))
     patiently(monkeypatch)
     trials.ask_for_health(stage)
+
+
+class Busy(BaseHTTPRequestHandler):
+    """An API that says when to come again, and one path where it has no JSON."""
+
+    calls = 0
+
+    def do_GET(self) -> None:
+        Busy.calls += 1
+        self.send_response(503 if self.path == "/busy" else 200)
+        self.send_header("Retry-After", "2")
+        self.end_headers()
+        self.wfile.write(b"{}" if self.path == "/busy" else b"<html>")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_the_api_is_called_once_and_no_answer_is_503() -> None:
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        Thread(target=server.serve_forever).start()
+        stage = stage_at(f"http://127.0.0.1:{server.server_port}")
+        assert stage.ask("GET", "/busy") == (503, {})
+        assert Busy.calls == 1
+        with pytest.raises(DeployError, match="GET /: expected JSON, got b'<html>'"):
+            stage.ask("GET", "/")
+        server.shutdown()
+    status, reason = stage.ask("GET", "/busy")
+    assert status == 503
+    assert "refused" in reason
