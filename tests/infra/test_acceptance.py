@@ -4,7 +4,7 @@ import doctest
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -286,15 +286,22 @@ class Busy(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_api_is_called_once_and_no_answer_is_503() -> None:
+@pytest.fixture
+def busy() -> Iterator[Ground]:
     with HTTPServer(("127.0.0.1", 0), Busy) as server:
         Thread(target=server.serve_forever).start()
-        stage = stage_at(f"http://127.0.0.1:{server.server_port}")
-        assert stage.ask("GET", "/busy") == (503, {})
-        assert Busy.calls == 1
-        with pytest.raises(DeployError, match="GET /: expected JSON, got b'<html>'"):
-            stage.ask("GET", "/")
+        yield stage_at(f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
-    status, reason = stage.ask("GET", "/busy")
+
+
+def test_the_api_is_called_once(busy: Ground) -> None:
+    assert busy.ask("GET", "/busy") == (503, {})
+    assert Busy.calls == 1
+    with pytest.raises(DeployError, match="GET /: expected JSON, got b'<html>'"):
+        busy.ask("GET", "/")
+
+
+def test_no_answer_is_503() -> None:
+    status, reason = stage_at("http://127.0.0.1:1").ask("GET", "/health")
     assert status == 503
     assert "refused" in reason
