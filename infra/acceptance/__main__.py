@@ -68,7 +68,7 @@ def accept(place: Place, options: argparse.Namespace, folder: Path) -> None:
         until_none("every function to have a log", lambda: parts.silent(place, stage, tried, began))
     with step("deploy new code from a fresh clone"):
         second = clones.fresh(folder)
-        clones.commit(stage, first, second)
+        clones.commit(first, second)
         with (second / "app.py").open("a") as source:
             source.write("\n# new code\n")
         hashes = parts.hashes(place, found)

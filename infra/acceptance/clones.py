@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra import roles
+from infra import chalice
 from infra.errors import DeployError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,14 +33,9 @@ def fresh(folder: Path) -> Path:
     return clone
 
 
-def commit(stage: str, clone: Path, other: Path) -> None:
-    """Give another clone what is committed after a deployment: the stage's settings and its policies."""
-    for name in ("config.json", roles.folder(stage)):
-        target = other / ".chalice" / name
-        if (clone / ".chalice" / name).is_dir():
-            shutil.copytree(clone / ".chalice" / name, target, dirs_exist_ok=True)
-        else:
-            shutil.copy2(clone / ".chalice" / name, target)
+def commit(clone: Path, other: Path) -> None:
+    """Give another clone what is committed after a deployment: the settings of the stages."""
+    chalice.configure(other, chalice.config(clone))
 
 
 def run(clone: Path, command: str, stage: str, *options: str) -> str:

@@ -162,7 +162,6 @@ def estate(client: Client) -> dict[str, Any]:
     found = take(place(client), SAME)
     lambdas, iam, events, gateway = (client.of(name) for name in ("lambda", "iam", "events", "apigateway"))
     (api,) = found.apis
-    roles = {name: arn.rpartition("/")[2] for name, arn in found.roles.items()}
     described = {
         "functions": {
             name: [
@@ -172,13 +171,7 @@ def estate(client: Client) -> dict[str, Any]:
             ]
             for name, arn in found.functions.items()
         },
-        "roles": {
-            name: [
-                [iam.get_role_policy(RoleName=role, PolicyName=one) for one in policies]
-                for policies in [iam.list_role_policies(RoleName=role)["PolicyNames"]]
-            ]
-            for name, role in roles.items()
-        },
+        "roles": {name: allowed_to(lambdas, iam, arn) for name, arn in found.functions.items()},
         "rules": {
             rule: [events.describe_rule(Name=rule), events.list_targets_by_rule(Rule=rule)["Targets"]]
             for rule in found.rules.values()
@@ -202,6 +195,13 @@ def allowed_by(lambdas: Any, function: str) -> list[Any]:
     except lambdas.exceptions.ResourceNotFoundException:
         return []
     return sorted((without_volatile(one) for one in statements), key=json.dumps)
+
+
+def allowed_to(lambdas: Any, iam: Any, function: str) -> list[Any]:
+    """Return what a function may do."""
+    role = lambdas.get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return [iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
 
 
 def without_volatile(document: Any) -> Any:
