@@ -6,12 +6,15 @@
 `GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
-`PUT /_halftone/allowance` a JSON list of how many calls more all others may make before each is denied; empty: any
+`PUT /_halftone/allowance` a JSON list of how many calls more that change something all others may make before each of
+                           their calls is denied; empty: any
 `PUT /_halftone/waits`     a JSON object: how many milliseconds the calls of functions take at least, by operation
+`PUT /_halftone/crowd`     a JSON object: how many objects (0.jpg, ...) each bucket gets at once
 """
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter, deque
 from typing import Any
@@ -20,6 +23,7 @@ from urllib.parse import parse_qsl
 from ministack import app
 from ministack.core.iam_actions import extract_iam_action
 from ministack.core.router import extract_access_key_id
+from ministack.services import s3
 
 from infra.estimate import item_bytes
 from localcloud.cloud import ACCESS_KEY
@@ -32,6 +36,8 @@ REFUSAL: Answer = (503, {}, b"")
 DENIAL: Answer = (403, {}, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
 """What nobody tries again; clients of XML services want a body."""
 NOTICES = 100  # that are kept
+READS = re.compile(r"[a-z0-9-]+:(Get|List|Describe|Head|GET$)")
+"""Operations that change nothing. To be broken off after one of them is to be broken off before it."""
 
 
 def open_up() -> None:
@@ -44,7 +50,8 @@ def open_up() -> None:
     faults: list[str] = []
     allowance: list[int] = []
     waits: dict[str, float] = {}
-    knobs: dict[str, Any] = {"faults": faults, "allowance": allowance, "waits": waits}
+    crowd: dict[str, int] = {}
+    knobs: dict[str, Any] = {"faults": faults, "allowance": allowance, "waits": waits, "crowd": crowd}
 
     async def dispatch_service_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
@@ -52,6 +59,7 @@ def open_up() -> None:
         if path.startswith(DOOR):
             if method == "PUT":
                 _turn(knobs[path.removeprefix(DOOR)], json.loads(body))
+                _gather(crowd)
             told = {
                 "calls": calls,
                 "units": units,
@@ -76,7 +84,7 @@ def open_up() -> None:
         elif allowance:
             if not allowance[0]:
                 return DENIAL
-            allowance[0] -= 1
+            allowance[0] -= not READS.match(_operation(method, path, headers, body, query))
         answer: Answer = await dispatch(method, path, headers, body, query, request_id)
         await asyncio.sleep(began + least - time.monotonic())
         return answer
@@ -87,6 +95,13 @@ def open_up() -> None:
 def _turn(knob: Any, value: Any) -> None:
     knob.clear()
     (knob.update if isinstance(knob, dict) else knob.extend)(value)
+
+
+def _gather(crowd: dict[str, int]) -> None:
+    for bucket, count in crowd.items():
+        for number in range(count):
+            s3._put_object(bucket, f"{number}.jpg", b"an object", {})  # noqa: SLF001 - thousands of requests take minutes
+    crowd.clear()
 
 
 def _write_units(item: dict[str, Any]) -> int:

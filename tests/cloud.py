@@ -44,7 +44,7 @@ class Client:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=clouds.REGION)
         return session.client(service, endpoint_url=self.cloud.url)
 
-    def turn(self, knob: str, values: list[Any]) -> None:
+    def turn(self, knob: str, values: Any) -> None:
         """Set one of the front door's knobs (`localcloud/front_door.py`)."""
         url = f"{self.cloud.url}/_halftone/{knob}"
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(values).encode(), method="PUT")):

@@ -333,14 +333,14 @@ def assert_destroy_leaves_only_what_is_theirs(
     assert "there is nothing of stage gone" in again.stdout
 
 
-STEP = int(os.environ.get("HALFTONE_BREAK_EVERY", "90"))
-"""How many calls more each attempt of the next test may make than the one before."""
+STEP = int(os.environ.get("HALFTONE_BREAK_EVERY", "25"))
+"""How many changes more each attempt of the next test may make than the one before."""
 
 
 def test_a_deployment_that_breaks_off_is_carried_on_and_can_be_destroyed(
     home: Home, client: Client, clone: Clone
 ) -> None:
-    """It is cut off after ever more calls, until one comes through; each attempt is somebody else's, elsewhere."""
+    """It is cut off after ever more changes, until one comes through; each attempt is somebody else's, elsewhere."""
     others, allowed, broken = apis(client), 3, 0
     project = clone()
     while (done := cut_off(home, client, project, allowed)).returncode != 0:
@@ -381,7 +381,7 @@ def assert_pictures_are_kept_unless_asked_for(home: Home, client: Client, clone:
 def cut_off(
     home: Home, client: Client, project: Path, allowed: int, command: str = "deploy", *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command whose calls are denied after this many."""
+    """Run a command whose calls are denied after this many that change something."""
     client.turn("allowance", [allowed])
     try:
         return run(home, client, project, command, *(arguments or ("--no-canary",)))

@@ -107,15 +107,30 @@ def test_events_are_under_way_until_they_are_done(client: Client, function: Make
     assert len(slow.reports()) == 2
 
 
-def test_callers_are_cut_off_after_their_allowance(client: Client) -> None:
+def test_callers_are_cut_off_after_so_many_changes(client: Client) -> None:
     s3, ssm, sns = client.of("s3"), client.of("ssm"), client.of("sns")
     client.turn("allowance", [2])
     try:
         s3.list_buckets()
+        ssm.put_parameter(Name="allowed", Value="x", Type="String")
         ssm.describe_parameters()
+        ssm.delete_parameter(Name="allowed")
         for denied in (s3.list_buckets, ssm.describe_parameters, sns.list_topics):
             with pytest.raises(ClientError, match=r"AccessDenied|403"):
                 denied()
     finally:
         client.turn("allowance", [])
     s3.list_buckets()
+
+
+def test_a_bucket_is_crowded_at_once(client: Client) -> None:
+    s3 = client.of("s3")
+    s3.create_bucket(Bucket="crowded")
+    door(client, "crowd", {"crowded": 1001})
+    assert s3.list_objects_v2(Bucket="crowded", StartAfter="999.jpg")["KeyCount"] == 0
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="crowded")
+    assert sum(page["KeyCount"] for page in pages) == 1001
+    assert s3.get_object(Bucket="crowded", Key="1000.jpg")["Body"].read() == b"an object"
+    door(client, "waits", {})
+    s3.delete_object(Bucket="crowded", Key="0.jpg")
+    assert s3.list_objects_v2(Bucket="crowded", MaxKeys=1)["Contents"][0]["Key"] == "1.jpg", "it does not come back"
