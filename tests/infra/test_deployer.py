@@ -81,6 +81,8 @@ BESIDE = {
     "cloudformation:DescribeChangeSet": "packages",
     "cloudformation:ExecuteChangeSet": "packages",
     "cloudformation:DescribeStackEvents": "why a stack failed",
+    "cloudformation:TagResource": "a stack's tags, beside CreateStack and UpdateStack",
+    "cloudformation:UntagResource": "the same",
     "lambda:GetAccountSettings": "whether there is so much concurrency as is to be reserved",
     "lambda:GetFunctionConcurrency": "the same",
     "ssm:AddTagsToResource": "the stage's secrets, where there are any",
