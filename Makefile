@@ -24,19 +24,20 @@ LOCKED := requirements requirements-deploy requirements-dev bench/requirements t
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy rollback deployments destroy acceptance state unlock lock redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
+.PHONY: help up down logs env test check histories mutants fuzz bench equal load chaos coldstart cost deploy rollback deployments destroy package acceptance state unlock lock redrive reprocess secrets test-tools deploy-tools bench-tools mutants-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12     the interpreter, and so the Lambda runtime (now: $(PYTHON))"
 	@echo "  PORT=4600             up: where the local cloud listens (default 4566)"
-	@echo "  PIPELINE=name         up, deploy, acceptance: the pipeline of the stage, a file of chalicelib/pipelines (default: default)"
-	@echo "  STAGE=name            deploy, rollback, deployments, destroy, acceptance, state, unlock: which (default: dev)"
+	@echo "  PIPELINE=name         up, deploy, package, acceptance: the pipeline, a file of chalicelib/pipelines (default: default)"
+	@echo "  STAGE=name            deploy, rollback, deployments, destroy, package, acceptance, state, unlock: which (dev)"
 	@echo "                        redrive, reprocess, secrets: likewise (default: the stage of the local AWS)"
 	@echo "  SOURCE_BUCKET=name    deploy, acceptance: a bucket that exists, for originals (default: one of the stage's own)"
-	@echo "  DEST_BUCKET=name      deploy, acceptance: likewise, for variants"
+	@echo "  DEST_BUCKET=name      deploy, package, acceptance: likewise, for variants"
 	@echo "  CANARY=yes, no        deploy: upload a picture and wait for it (default: the first time only)"
+	@echo "  OUT=folder            package: where to (default: .local/package/<stage>)"
 	@echo "  EMPTY_BUCKETS=yes     destroy: delete the pictures as well"
 	@echo "  KEEP=yes              acceptance: do not delete the stage in the end"
 	@echo "  YES=yes               destroy, acceptance: do not ask"
@@ -59,12 +60,13 @@ env: ## print shell exports for the local AWS; eval them
 test-tools deploy-tools bench-tools mutants-tools:
 	@$(CLOUD) $@
 
-check: test-tools ## lint, format, types, import rules, CloudFormation
+check: test-tools ## lint, format, types, import rules, CloudFormation, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yaml
+	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples/*.yml
 
 test: check ## check, then every test
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -109,6 +111,11 @@ deployments: deploy-tools ## list what was deployed of a stage, the latest last
 
 destroy: deploy-tools ## delete a stage on AWS
 	$(BIN)/python -m infra.deploy destroy --stage $(STAGE) $(if $(filter yes,$(EMPTY_BUCKETS)),--empty-buckets) $(if $(filter yes,$(YES)),--yes)
+
+package: deploy-tools ## write a stage as one CloudFormation template, with its zips
+	$(BIN)/python -m infra.package --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE)) \
+		$(if $(SOURCE_BUCKET),--source-bucket $(SOURCE_BUCKET)) $(if $(DEST_BUCKET),--dest-bucket $(DEST_BUCKET)) \
+		$(if $(OUT),--out $(OUT))
 
 acceptance: deploy-tools ## make a whole stage on AWS, use it, delete it, and see that nothing is left
 	$(BIN)/python -m infra.acceptance --stage $(STAGE) $(if $(PIPELINE),--pipeline $(PIPELINE)) \

@@ -22,6 +22,9 @@ from infra import models
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ABI = f"cp{sys.version_info.major}{sys.version_info.minor}"
 APP, LAYER = packager.AppOnlyDeploymentPackager, packager.LayerDeploymentPackager
+ZIPPED = (1980, 1, 1, 0, 0, 0)
+"""When everything was packed, so they say: a zip knows no earlier time."""
+
 SITE = Path("python") / "lib" / RUNTIME / "site-packages"
 
 
@@ -88,7 +91,8 @@ def _pack(folder: Path, target: Path) -> None:
     """Compile what is in a folder and zip it.
 
     Lambda's disks are read-only: without bytecode, each worker would compile everything anew. Nobody edits the source
-    in a zip, so that bytecode is not compared with it.
+    in a zip, so that bytecode is not compared with it. The same sources make the same zip, byte for byte: a stack is
+    updated only where something has changed.
     """
     for cached in folder.rglob("__pycache__"):
         shutil.rmtree(cached)
@@ -97,10 +101,12 @@ def _pack(folder: Path, target: Path) -> None:
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     made = target.with_suffix(".part")
-    with OSUtils().open_zip(str(made), "w") as archive:
+    with zipfile.ZipFile(made, "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                archive.write(str(path), str(path.relative_to(folder)))
+                entry = zipfile.ZipInfo.from_file(path, path.relative_to(folder))
+                entry.date_time, entry.compress_type = ZIPPED, zipfile.ZIP_DEFLATED
+                archive.writestr(entry, path.read_bytes())
         archive.comment = _mark()
     made.replace(target)
 

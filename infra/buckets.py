@@ -39,9 +39,8 @@ def chosen(
 def _chosen(
     role: str, stage: str, place: Place, present: stacks.Stack | None, named: str | None, settings: Mapping[str, str]
 ) -> Bucket:
-    variable, begins = ROLES[role], f"{APP}-{stage}-{WORDS[role]}-"
-    written = settings.get(variable, "")
-    wanted = named or (None if written.startswith(begins) else written or None)
+    variable = ROLES[role]
+    wanted = named or existing(role, stage, settings)
     if present is not None and (had := stacks.outputs(present).get(f"{role.capitalize()}Bucket")):
         if wanted not in {None, had}:
             raise DeployError(
@@ -51,13 +50,24 @@ def _chosen(
         return Bucket(had, own=stacks.parameters(present).get(f"{role.capitalize()}BucketIs", "own") == "own")
     if wanted:
         return Bucket(wanted, own=False)
-    name = f"{begins}{place.account}-{place.region}"
+    name = own_name(role, stage, place)
     if len(name) > LONGEST:
         raise DeployError(
             f"the bucket {name} would have {len(name)} characters, and {LONGEST} is the most; "
             f"expected a stage's name of at most {len(stage) - len(name) + LONGEST} characters in {place.region}"
         )
     return Bucket(name, own=True)
+
+
+def existing(role: str, stage: str, settings: Mapping[str, str]) -> str | None:
+    """Name the bucket of somebody's that the settings have for a role; None where they have one of the stage's own."""
+    written = settings.get(ROLES[role], "")
+    return None if written.startswith(_beginning(role, stage)) else written or None
+
+
+def own_name(role: str, stage: str, place: Place) -> str:
+    """Name the bucket that a stage makes."""
+    return f"{_beginning(role, stage)}{place.account}-{place.region}"
 
 
 def parameters(buckets: Mapping[str, Bucket]) -> dict[str, str]:
@@ -119,6 +129,10 @@ def empty(place: Place, bucket: str) -> None:
 
 def holds_pictures(place: Place, bucket: str) -> bool:
     return any(place.session.resource("s3").Bucket(bucket).object_versions.limit(1))
+
+
+def _beginning(role: str, stage: str) -> str:
+    return f"{APP}-{stage}-{WORDS[role]}-"
 
 
 def _check_access(place: Place, bucket: str) -> None:

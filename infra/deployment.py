@@ -50,6 +50,9 @@ MACHINES = {  # by the parameter of the template
     "ChainDefinition": TEMPLATE.with_name("chain.asl.json"),
 }
 
+PACKAGED = "RestAPIId"
+"""An output that a stage's stack has only if functions and API are in it (`package.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -64,7 +67,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class Plan:
     """What is deployed, where to, and with which of Chalice's settings (`config`) and of ours."""
 
     place: Place
@@ -96,7 +99,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
 
     First everything is looked at, so that what is wrong is said before anything is made.
     """
-    plan = _planned(place, stage, project, wishes.pipeline)
+    plan = planned(place, stage, project, wishes.pipeline)
     print(f"stage {stage} with pipeline {plan.named}, on {place}", flush=True)
     with lock.held(place.client("ssm"), stage, place.caller):
         before = inventory.take(place, stage)
@@ -114,7 +117,7 @@ def deploy(place: Place, stage: str, project: Path, wishes: Wishes) -> None:
         history.finish(place.client("ssm"), stage)
 
 
-def _planned(place: Place, stage: str, project: Path, pipeline: str | None) -> _Plan:
+def planned(place: Place, stage: str, project: Path, pipeline: str | None) -> Plan:
     """Read all settings of a deployment; raises DeployError, SettingsError and PipelineError for what is wrong."""
     if not re.fullmatch(stages.NAME, stage):
         raise DeployError("expected a stage's name of lower-case letters, digits and hyphens, 20 at most")
@@ -123,7 +126,7 @@ def _planned(place: Place, stage: str, project: Path, pipeline: str | None) -> _
     extra = json.loads(EXTRA.read_text()) if EXTRA.exists() else {}
     present = config.get("stages", {}).get(stage, {}).get("environment_variables", {})
     named = pipeline or present.get("PIPELINE") or stages.DEFAULTS["PIPELINE"]
-    return _Plan(
+    return Plan(
         place=place,
         stage=stage,
         project=project,
@@ -135,23 +138,30 @@ def _planned(place: Place, stage: str, project: Path, pipeline: str | None) -> _
     )
 
 
-def _make_stack(plan: _Plan, before: Inventory, named: Mapping[str, str]) -> dict[str, str]:
-    """Have what the stage keeps and announces, and return the environment variables that name it."""
-    place, stage, choice = plan.place, plan.stage, plan.choice
-    name, cloudformation = stages.stack(stage), place.client("cloudformation")
-    chosen = buckets.chosen(stage, place, stacks.find(cloudformation, name), named, plan.present)
-    _check_buckets(place, chosen, plan.pipeline, set(before.functions.values()))
-    functions.check_reserved(place.client("lambda"), before.functions, _reserved(plan))
-    parameters = {
-        "Stage": stage,
-        "EncryptionKey": choice.encryption_key,
-        "PermissionsBoundary": choice.permissions_boundary,
-        "DeletionProtection": json.dumps(choice.is_protected),
+def parameters(plan: Plan, chosen: Mapping[str, Bucket]) -> dict[str, str]:
+    """Return what the template of what the stage keeps has to be told."""
+    return {
+        "Stage": plan.stage,
+        "EncryptionKey": plan.choice.encryption_key,
+        "PermissionsBoundary": plan.choice.permissions_boundary,
+        "DeletionProtection": json.dumps(plan.choice.is_protected),
         **buckets.parameters(chosen),
         **definitions(),
     }
+
+
+def _make_stack(plan: Plan, before: Inventory, named: Mapping[str, str]) -> dict[str, str]:
+    """Have what the stage keeps and announces, and return the environment variables that name it."""
+    place, stage, choice = plan.place, plan.stage, plan.choice
+    name, cloudformation = stages.stack(stage), place.client("cloudformation")
+    present = stacks.find(cloudformation, name)
+    if PACKAGED in stacks.outputs(present):
+        raise DeployError("it was deployed from a package, and this would replace its API; package it again")
+    chosen = buckets.chosen(stage, place, present, named, plan.present)
+    _check_buckets(place, chosen, plan.pipeline, set(before.functions.values()))
+    functions.check_reserved(place.client("lambda"), before.functions, _reserved(plan))
     history.begin(place.client("ssm"), stage, checkout.commit(plan.project), plan.named, place.caller)
-    outputs = plan.apply(name, TEMPLATE.read_text(), parameters)
+    outputs = plan.apply(name, TEMPLATE.read_text(), parameters(plan, chosen))
     stacks.protect(cloudformation, name, protected=choice.is_protected)
     variables = stages.environment(outputs, {**plan.present, "PIPELINE": plan.named})
     checked = settings.load({**plan.config.get("environment_variables", {}), **variables})
@@ -159,7 +169,7 @@ def _make_stack(plan: _Plan, before: Inventory, named: Mapping[str, str]) -> dic
     return variables
 
 
-def _make_functions(plan: _Plan, before: Inventory, estate: Estate) -> None:
+def _make_functions(plan: Plan, before: Inventory, estate: Estate) -> None:
     """Have the functions with their logs and roles, and the API.
 
     The roles are as the new code needs them shortly before it comes: till then the old one runs with them.
@@ -177,7 +187,7 @@ def _make_functions(plan: _Plan, before: Inventory, estate: Estate) -> None:
     chalice.deploy(project, stage)
 
 
-def _finish(plan: _Plan, estate: Estate) -> None:
+def _finish(plan: Plan, estate: Estate) -> None:
     """Do what Chalice has no setting for, and have what has come about watched."""
     place, stage, choice = plan.place, plan.stage, plan.choice
     found = inventory.take(place, stage)
@@ -213,7 +223,7 @@ def _allowed_now(place: Place, found: Inventory) -> list[Json]:
     return functions.policies(place.client("lambda"), place.client("iam"), function) if function else []
 
 
-def _reserved(plan: _Plan) -> dict[str, int]:
+def _reserved(plan: Plan) -> dict[str, int]:
     """Return how many calls at once are reserved for each function that has any."""
     handlers = [handler for handlers in roles.KINDS.values() for handler in handlers]
     found = {handler: stages.setting(plan.config, plan.stage, handler, "reserved_concurrency") for handler in handlers}

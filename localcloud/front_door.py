@@ -4,6 +4,7 @@
 `GET /_halftone/units`     how many units of DynamoDB that took
 `GET /_halftone/refusals`  how many of these calls were refused
 `GET /_halftone/notices`   the last messages that the functions published on SNS, with all parameters of the call
+`GET /_halftone/users`     which IAM actions clients have taken, by their access keys
 `GET /_halftone/events`    how many asynchronous events are neither done nor given up
 `PUT /_halftone/faults`    a JSON list of operations, or beginnings of them, that functions are refused from now on
 `PUT /_halftone/allowance` a JSON list of how many calls more that change something all others may make before each of
@@ -16,12 +17,12 @@ import asyncio
 import json
 import re
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ministack import app
-from ministack.core.iam_actions import extract_iam_action
+from ministack.core import iam_actions
 from ministack.core.router import extract_access_key_id
 from ministack.services import s3
 
@@ -35,6 +36,9 @@ DOOR = "/_halftone/"
 REFUSAL: Answer = (503, {}, b"")
 DENIAL: Answer = (403, {}, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
 """What nobody tries again; clients of XML services want a body."""
+CLIENTS = (ACCESS_KEY, "AKIA")
+"""How the access keys of clients begin. Functions have temporary ones, or the account's number."""
+
 NOTICES = 100  # that are kept
 READS = re.compile(r"[a-z0-9-]+:(Get|List|Describe|Head|GET$)")
 """Operations that change nothing. To be broken off after one of them is to be broken off before it."""
@@ -46,6 +50,7 @@ def open_up() -> None:
     calls: Counter[str] = Counter()
     units: Counter[str] = Counter()
     refused: Counter[str] = Counter()
+    users: defaultdict[str, Counter[str]] = defaultdict(Counter)
     notices: deque[dict[str, str]] = deque(maxlen=NOTICES)
     faults: list[str] = []
     allowance: list[int] = []
@@ -64,13 +69,15 @@ def open_up() -> None:
                 "calls": calls,
                 "units": units,
                 "refusals": refused.total(),
+                "users": users,
                 "notices": list(notices),
                 "events": under_way(),
                 **knobs,
             }
             return 200, {"Content-Type": "application/json"}, json.dumps(told[path.removeprefix(DOOR)]).encode()
         began, least = time.monotonic(), 0.0
-        if extract_access_key_id(headers, query) != ACCESS_KEY:
+        key = extract_access_key_id(headers, query)
+        if not key.startswith(CLIENTS):
             operation = _operation(method, path, headers, body, query)
             least = waits.get(operation, 0) / 1000
             calls[operation] += 1
@@ -81,10 +88,12 @@ def open_up() -> None:
                 return REFUSAL
             if operation == "sns:Publish":
                 notices.append(dict(parse_qsl(body.decode())))
-        elif allowance:
-            if not allowance[0]:
+        else:
+            users[key][_action(method, path, headers, body, query)] += 1
+            if allowance and not allowance[0]:
                 return DENIAL
-            allowance[0] -= not READS.match(_operation(method, path, headers, body, query))
+            if allowance:
+                allowance[0] -= not READS.match(_operation(method, path, headers, body, query))
         answer: Answer = await dispatch(method, path, headers, body, query, request_id)
         await asyncio.sleep(began + least - time.monotonic())
         return answer
@@ -111,8 +120,11 @@ def _write_units(item: dict[str, Any]) -> int:
 
 def _operation(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str:
     """Name an operation by the IAM action that it takes; HEAD, which takes that of GET, by its own name."""
+    action = _action(method, path, headers, body, query)
+    return "s3:HeadObject" if method == "HEAD" and action.startswith("s3:") else action
+
+
+def _action(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str:
     parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001
     service = app.detect_service(method, path, headers, parameters)
-    if (service, method) == ("s3", "HEAD"):
-        return "s3:HeadObject"
-    return extract_iam_action(service, method, path, headers, body, parameters) or f"{service}:unknown"
+    return iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or f"{service}:unknown"

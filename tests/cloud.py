@@ -7,8 +7,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -36,9 +36,13 @@ def eventually(look: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 @dataclass
 class Client:
-    """A client of a running cloud, with credentials of its own: nothing comes from the environment."""
+    """A client of a running cloud, with credentials of its own: nothing comes from the environment.
+
+    `user` has the credentials that the commands of a stage run with, by environment variable: without, they may do all.
+    """
 
     cloud: clouds.Cloud
+    user: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, service: str) -> Any:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=clouds.REGION)

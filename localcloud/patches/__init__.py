@@ -12,6 +12,7 @@ from localcloud.patches import (
     event_queue,
     events_to_lambda,
     failed_start,
+    iam_names,
     log_groups,
     memory_limits,
     rest_api_import,
@@ -34,6 +35,7 @@ ALL = (
     calls_in_flight,
     log_groups,
     role_boundaries,
+    iam_names,
 )
 
 

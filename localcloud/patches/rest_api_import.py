@@ -1,6 +1,7 @@
 """AWS builds a REST API from the Swagger document of `POST /restapis?mode=import` and `PUT /restapis/<id>`; ministack
 drops the document of the first and does not know the second. It can import one, though, for CloudFormation: both calls
-are led there, and what that import leaves out (binary media types, mock integrations and their responses) is added.
+are led there, and what that import leaves out (binary media types, the kind of endpoint, mock integrations and their
+responses) is added.
 """
 
 import json
@@ -12,7 +13,12 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def apply() -> None:
-    original = apigateway.handle_request
+    original, bare = apigateway.handle_request, apigateway._import_rest_api
+
+    def import_rest_api(spec: dict[str, Any], data: dict[str, Any] | None = None) -> str:
+        api_id: str = bare(spec, {**(data or {}), **_settings(spec), **_endpoint(data or {})})
+        _add_responses(api_id, spec)
+        return api_id
 
     async def handle_request(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -25,12 +31,11 @@ def apply() -> None:
         answer: Answer = await original(method, path, headers, body, query)
         return answer
 
-    apigateway.handle_request = handle_request
+    apigateway.handle_request, apigateway._import_rest_api = handle_request, import_rest_api
 
 
 def _import(spec: dict[str, Any]) -> Answer:
-    api_id = apigateway._import_rest_api(spec, _settings(spec))
-    _add_responses(api_id, spec)
+    api_id = apigateway._import_rest_api(spec)
     _, headers, body = apigateway._get_rest_api(api_id)
     return 201, headers, body
 
@@ -56,6 +61,12 @@ def _overwrite(api_id: str, spec: dict[str, Any]) -> Answer:
 
 def _settings(spec: dict[str, Any]) -> dict[str, Any]:
     return {"binaryMediaTypes": spec.get("x-amazon-apigateway-binary-media-types", [])}
+
+
+def _endpoint(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a stack says of the endpoint in the words of the API."""
+    types = data.get("endpointConfiguration", {}).get("Types")
+    return {"endpointConfiguration": {"types": types}} if types else {}
 
 
 def _add_responses(api_id: str, spec: dict[str, Any]) -> None:

@@ -37,6 +37,15 @@ def test_what_chalice_has_built_itself_gives_way_and_what_we_have_built_stays(pr
     assert artefacts.build_app(project).stat().st_ino == made
 
 
+def test_the_same_sources_make_the_same_zip_whenever_it_is_made(project: Path) -> None:
+    first = artefacts.build_app(project)
+    was = first.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {artefacts.ZIPPED}
+    first.unlink()
+    assert artefacts.build_app(project).read_bytes() == was
+
+
 def test_requirements_that_cannot_be_had_are_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(project))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from infra import role_template, roles, stage
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
+from tests import deployer
 from tests.cloud import Client, Deployed, eventually
 from tests.infra import platform_team
 
@@ -45,7 +47,7 @@ def run(home: Home, client: Client, project: Path, command: str, *arguments: str
     return subprocess.run(
         [python, "-m", "infra.deploy", command, *where, *arguments],
         cwd=ROOT,
-        env=clouds.client_environment(home, client.cloud),
+        env={**clouds.client_environment(home, client.cloud), **client.user},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -259,7 +261,11 @@ def functions(client: Client) -> set[str]:
 def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
     home: Home, client: Client, clone: Clone, photos: str
 ) -> None:
-    """Each command runs in a fresh copy of the project, which has no file about what was deployed before."""
+    """Each command runs in a fresh copy of the project, which has no file about what was deployed before.
+
+    And as a user who may do that, and nothing else.
+    """
+    client = replace(client, user=deployer.credentials(client.cloud.url))
     project, others = clone(), apis(client)
     notify(project, EVERY_STAGE, "ops@example.com", "+4915112345678", f"{QUEUE} failures")
     refused = run(home, client, project, "deploy", "--source-bucket", photos)

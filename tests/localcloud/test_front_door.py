@@ -52,6 +52,11 @@ def handler(event, context):
 """
 
 
+def test_it_tells_what_a_client_has_done(client: Client) -> None:
+    client.of("lambda").list_layer_versions(LayerName="none")
+    assert door(client, "users")["test"]["lambda:ListLayerVersions"] == 1
+
+
 def test_calls_of_functions_wait_as_long_as_they_are_told(client: Client, function: MakeFunction) -> None:
     calling = function("impatient", IMPATIENT)
     door(client, "waits", {"s3:PutObject": 60_000})

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localcloud import venvs
 from localcloud.home import Home
 from tests.cloud import Client, eventually
 from tests.localcloud.conftest import SILENT, Function
@@ -66,6 +67,26 @@ def test_rest_api_import(client: Client, function: MakeFunction) -> None:
     gateway.create_deployment(restApiId=api["id"], stageName="api")
     with urllib.request.urlopen(f"{url}/second") as answer:
         assert answer.read() == b"/second"
+
+
+def test_rest_api_import_by_a_stack(client: Client, function: MakeFunction) -> None:
+    arn = function("stacked", 'def handler(event, context): return {"statusCode": 200, "body": event["path"]}').arn
+    regional = {"Types": ["REGIONAL"]}
+    api = {"Body": json.loads(swagger("/first", arn)), "EndpointConfiguration": regional}
+    resources = {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": api}}
+    cloudformation, gateway = client.of("cloudformation"), client.of("apigateway")
+    cloudformation.create_stack(StackName="api", TemplateBody=json.dumps({"Resources": resources}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="api", WaiterConfig={"Delay": 1})
+    detail = cloudformation.describe_stack_resource(StackName="api", LogicalResourceId="Api")["StackResourceDetail"]
+    made = gateway.get_rest_api(restApiId=detail["PhysicalResourceId"])
+    assert made["binaryMediaTypes"] == ["image/webp"]
+    assert made["endpointConfiguration"]["types"] == ["REGIONAL"]
+    gateway.create_deployment(restApiId=made["id"], stageName="api")
+    preflight = urllib.request.Request(
+        f"{client.cloud.url}/restapis/{made['id']}/api/_user_request_/first", method="OPTIONS"
+    )
+    with urllib.request.urlopen(preflight) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_compression_unset(client: Client) -> None:
@@ -306,3 +327,39 @@ def test_role_boundaries(client: Client) -> None:
 
 def is_changing(cloudformation: Any, stack: str) -> bool:
     return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"].endswith("_IN_PROGRESS")
+
+
+ASKED = """
+import json
+from localcloud.patches import iam_names
+iam_names.apply()
+from ministack.core.iam_actions import extract_iam_action, extract_resource_arn
+def resource(service, path, **body):
+    return extract_resource_arn(service, "POST", path, {}, json.dumps(body).encode(), {}, "us-east-1", "000000000000")
+def action(method, path, **query):
+    return extract_iam_action("lambda", method, path, {}, b"", query)
+print(resource("lambda", "/2015-03-31/functions", FunctionName="one"))
+print(resource("events", "/", Name="one"))
+print(resource("events", "/", Rule="one"))
+print(resource("events", "/", ResourceARN="arn:aws:events:us-east-1:000000000000:rule/one"))
+print(resource("ssm", "/", Names=["/a/one", "/a/two"]))
+print(action("PUT", "/2019-09-25/functions/one/event-invoke-config"))
+print(action("GET", "/2018-10-31/layers/one/versions"))
+print(action("GET", "/2018-10-31/layers", find=["LayerVersion"], Arn=["any"]))
+print(action("POST", "/2015-03-31/functions/one/invocations"))
+"""
+
+
+def test_iam_names() -> None:
+    done = subprocess.run([venvs.python(venvs.CLOUD), "-c", ASKED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [
+        "arn:aws:lambda:us-east-1:000000000000:function:one",
+        "arn:aws:events:us-east-1:000000000000:rule/one",
+        "arn:aws:events:us-east-1:000000000000:rule/one",
+        "arn:aws:events:us-east-1:000000000000:rule/one",
+        "arn:aws:ssm:us-east-1:000000000000:parameter/a/one",
+        "lambda:PutFunctionEventInvokeConfig",
+        "lambda:ListLayerVersions",
+        "lambda:GetLayerVersion",
+        "lambda:InvokeFunction",
+    ]
