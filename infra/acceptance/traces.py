@@ -30,6 +30,8 @@ LISTS = {
 
 ELSEWHERE = {
     "AWS::ApiGateway::RestApi": "all are called halftone; inventory finds the stage's by the function that it invokes",
+    "AWS::IAM::ManagedPolicy": "that of whoever deploys, which is no part of a stage",
+    "AWS::Lambda::Permission": "goes with its function",
     "AWS::S3::BucketPolicy": "goes with its bucket",
     "AWS::SQS::QueuePolicy": "goes with its queue",
 }
