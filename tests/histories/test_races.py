@@ -473,6 +473,17 @@ def test_an_order_that_saw_the_object_before_it_went_does_not_bring_it_back(play
     assert play.variants() == set()
 
 
+def test_two_orders_for_one_size_do_not_wait_for_each_other(play):
+    play.finish(play.upload(b"one"))
+    first, second = play.order(SIZE), play.order(SIZE)
+    for order in (first, second):
+        play.until(order, "PutObject")
+    play.step(first)
+    play.finish(second)
+    assert {variant.key for variant in play.record().variants} == play.variants(), "the second has put it down"
+    play.finish(first)
+
+
 def test_one_of_two_images_gets_a_place_that_both_want(play):
     play.finish(play.upload(b"one"))
     play.finish(play.upload(b"one", OTHER))
