@@ -9,7 +9,13 @@ from msgspec.structs import replace
 from chalicelib import orders
 from chalicelib.aws.catalogue import DynamoCatalogue
 from chalicelib.aws.storage import S3Storage
-from chalicelib.errors import CatalogueUnavailable, CompletionsUnavailable, StorageUnavailable, TimeIsUp
+from chalicelib.errors import (
+    AccessDenied,
+    CatalogueUnavailable,
+    CompletionsUnavailable,
+    StorageUnavailable,
+    TimeIsUp,
+)
 from chalicelib.model.completion import CompletionEvent
 from chalicelib.model.picture import Limits, VariantSpec
 from chalicelib.model.pipeline import Pipeline, Source
@@ -271,6 +277,18 @@ def test_a_fault_of_aws_is_raised_and_a_retry_finishes_the_work(stage, monkeypat
     stage.tell(by=call("one"))
     assert stage.record("photo.jpg").status is Status.READY
     assert len(stage.completions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(AccessDenied("not you"), "access_denied"), (StorageUnavailable("not now"), None)]
+)
+def test_the_record_tells_of_what_is_denied_and_not_of_what_a_retry_mends(stage, monkeypatch, error, told):
+    stage.upload("photo.jpg", picture())
+    monkeypatch.setattr(S3Storage, "open", failing(error))
+    with pytest.raises(type(error)):
+        stage.tell()
+    found = stage.record("photo.jpg").error
+    assert (found.code if found else None) == told
 
 
 def test_a_save_whose_answer_is_lost_is_announced_by_the_retry(stage, monkeypatch):
