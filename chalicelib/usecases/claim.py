@@ -10,7 +10,7 @@ from chalicelib.errors import AccessDenied, CatalogueUnavailable, ImageBusy, Tra
 from chalicelib.model.record import Failure, Record, Status
 from chalicelib.usecases.announce import announce
 from chalicelib.usecases.decide import Cause, Decision, decide, facts
-from chalicelib.usecases.entry import Entry, Image, Lease, Possible
+from chalicelib.usecases.entry import Attempt, Entry, Image, Lease, Possible
 from chalicelib.usecases.locations import possible_locations
 from chalicelib.usecases.ports import Call, Halftone, now
 from chalicelib.usecases.transitions import claimed, given_up, noted
@@ -56,7 +56,7 @@ def _decided(entry: Entry, image: Image, reason: Reason, halftone: Halftone, cal
                 digest=halftone.digest,
                 redo=chain or decision is Decision.REDO,
                 takes_notes=not chain,
-                repeated=reason.cause is Cause.CHANGE and entry.lease is None and entry.due is None,
+                repeated=_is_repeated(entry, reason, attempt),
             )
             places = sorted(possible_locations(image, halftone))
             return claimed(
@@ -83,6 +83,16 @@ def _agrees(entry: Entry, reason: Reason, halftone: Halftone) -> bool:
     return (entry.record.etag, entry.record.version_id) == (reason.etag, reason.version_id) and all(
         is_in_place(entry, variant.name, halftone) for variant in entry.record.variants
     )
+
+
+def _is_repeated(entry: Entry, reason: Reason, attempt: Attempt) -> bool:
+    """Tell whether Lambda's repetition leaves a note for the sweep, should the attempt die.
+
+    What is left from before is the sweep's in any case. The repetition of a delivery that settled another change of the
+    same image would announce that.
+    """
+    new = entry.lease is None and entry.due is None and entry.settled_by != attempt.delivery
+    return reason.cause is Cause.CHANGE and new
 
 
 def is_in_place(entry: Entry, name: str, halftone: Halftone) -> bool:

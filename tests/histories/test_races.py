@@ -340,7 +340,7 @@ def test_a_sound_image_whose_functions_were_killed_gets_another_try(play):
 # --- two changes in one event
 
 
-@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.TIMEOUT, Fault.LATE])
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.TIMEOUT, Fault.LATE, Fault.CRASH_BEFORE])
 def test_two_changes_of_one_key_in_one_event_of_which_the_second_fails(play, fault):
     play.history.put(KEY, b"one")
     play.history.put(KEY, b"two")
