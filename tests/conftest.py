@@ -29,14 +29,10 @@ pytest_plugins = ["tests.cloud"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker of pytest-xdist, and those that share the deployed stage as well.
-
-    What test_deployer.py looks at is what test_deploy.py has done.
-    """
+    """Keep the tests of a file on one worker of pytest-xdist, and those that share the deployed stage as well."""
     for item in items:
         shared = "deployed" in getattr(item, "fixturenames", ())
-        group = str(item.path).replace("test_deployer.py", "test_deploy.py")
-        item.add_marker(pytest.mark.xdist_group("stage" if shared else group))
+        item.add_marker(pytest.mark.xdist_group("stage" if shared else str(item.path)))
 
 
 ENVIRONMENT = {

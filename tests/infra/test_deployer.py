@@ -133,6 +133,7 @@ def test_what_cloudformation_asks_for_is_granted_or_not_needed(translated: dict[
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("deployed")  # so that it comes after test_deploy.py, on the same worker
 def test_each_action_is_called_or_asked_for_or_has_a_reason(client: Client, translated: dict[str, Any]) -> None:
     called = deployer.called(client.cloud.url)
     if "cloudformation:UpdateStack" not in called or "cloudformation:DeleteStack" not in called:
