@@ -21,6 +21,7 @@ from localcloud.home import ROOT, Home
 from tests import deployer
 from tests.cloud import Client, Deployed, eventually
 from tests.infra import platform_team
+from tests.infra.test_deployer import assert_nothing_is_allowed_for_no_reason
 
 pytestmark = pytest.mark.e2e
 
@@ -259,7 +260,7 @@ def functions(client: Client) -> set[str]:
 
 
 def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
-    home: Home, client: Client, clone: Clone, photos: str
+    home: Home, client: Client, clone: Clone, photos: str, translated: dict[str, Any]
 ) -> None:
     """Each command runs in a fresh copy of the project, which has no file about what was deployed before.
 
@@ -315,6 +316,7 @@ def test_a_stage_comes_and_goes_on_a_bucket_that_is_there_already(
 
     assert_destroy_leaves_only_what_is_theirs(home, client, clone, variables)
     assert apis(client) == others
+    assert_nothing_is_allowed_for_no_reason(deployer.called(client.cloud.url), translated)
 
 
 def assert_destroy_leaves_only_what_is_theirs(

@@ -96,6 +96,11 @@ BESIDE = {
 """What is allowed though neither the tests' deployments call it nor a handler asks for it, and what it is for."""
 
 
+def assert_nothing_is_allowed_for_no_reason(called: set[str], template: dict[str, Any]) -> None:
+    """See each action be `called` by a deployment, an update and a deletion, or be asked for, or have a reason."""
+    assert granted() - called - asked_for(template) == set(BESIDE)
+
+
 def granted() -> set[str]:
     return {action for one in deployer.statements(*deployer.POLICIES) for action in one["Action"]}
 
@@ -130,15 +135,6 @@ def test_what_cloudformation_asks_for_is_granted_or_not_needed(translated: dict[
     assert {action for action in missing if not any(fnmatch(action, pattern) for pattern in UNUSED)} == set()
     assert {pattern for pattern in UNUSED if not any(fnmatch(action, pattern) for action in missing)} == set()
     assert {action for action in granted() if any(fnmatch(action, pattern) for pattern in UNUSED)} == set()
-
-
-@pytest.mark.e2e
-@pytest.mark.usefixtures("deployed")  # so that it comes after test_deploy.py, on the same worker
-def test_each_action_is_called_or_asked_for_or_has_a_reason(client: Client, translated: dict[str, Any]) -> None:
-    called = deployer.called(client.cloud.url)
-    if "cloudformation:UpdateStack" not in called or "cloudformation:DeleteStack" not in called:
-        pytest.skip("test_deploy.py has not deployed, updated and destroyed a stage before")
-    assert granted() - called - asked_for(translated) == set(BESIDE)
 
 
 def test_what_knows_narrower_resources_is_bound_to_the_stage() -> None:
