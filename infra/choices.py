@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import subscriptions
 from chalicelib.settings import SettingsError
-from chalicelib.subscriptions import Subscription
+from infra import subscriptions
 from infra.stage import Json
+from infra.subscriptions import Subscription
 
 RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The days that CloudWatch Logs takes (API Reference, PutRetentionPolicy)."""

@@ -10,7 +10,6 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.model.pipeline import Pipeline
 from chalicelib.pipelines import loading
-from chalicelib.subscriptions import Subscription
 from infra import (
     additions,
     alarms,
@@ -42,6 +41,7 @@ from infra.inventory import Inventory
 from infra.places import Place
 from infra.roles import Estate
 from infra.stage import Json
+from infra.subscriptions import Subscription
 
 TEMPLATE = Path(__file__).with_name("halftone.yaml")
 EXTRA = Path(__file__).with_name("policy-extra.json")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.model.completion import CompletionEvent
-from chalicelib.subscriptions import Subscription
+from infra.subscriptions import Subscription
 
 APP = "halftone"
 DEFAULTS = {"PIPELINE": "default"}

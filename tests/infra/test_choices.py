@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import SettingsError
-from chalicelib.subscriptions import Subscription
 from infra import choices
 from infra.choices import Throttle
+from infra.subscriptions import Subscription
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:thumbnails"
 

@@ -1,8 +1,8 @@
 import re
 from typing import Any
 
-from chalicelib.subscriptions import Subscription, parse
 from infra import stage
+from infra.subscriptions import Subscription, parse
 from localcloud.home import STAGE
 
 ACCOUNT, REGION = "000000000000", "us-east-1"

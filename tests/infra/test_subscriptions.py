@@ -2,8 +2,8 @@ import doctest
 
 import pytest
 
-from chalicelib import subscriptions
-from chalicelib.subscriptions import Subscription, parse
+from infra import subscriptions
+from infra.subscriptions import Subscription, parse
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:thumbnails"
 
