@@ -69,7 +69,7 @@ check: test-tools ## lint, format, types, import rules, CloudFormation, workflow
 	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples/*.yml
 
 test: check ## check, then every test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 histories: test-tools ## play random histories against the core (N=10000 of each kind)
 	$(BIN)/python -m tests.histories $(N) $(ARGS)

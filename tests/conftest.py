@@ -28,13 +28,6 @@ from chalicelib.usecases.ports import Call, Halftone, Render
 pytest_plugins = ["tests.cloud"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker of pytest-xdist, and those that share the deployed stage as well."""
-    for item in items:
-        shared = "deployed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stage" if shared else str(item.path)))
-
-
 ENVIRONMENT = {
     "SOURCE_BUCKET": "originals",
     "DEST_BUCKET": "variants",

@@ -104,7 +104,7 @@ def run_tests(path: str, code: str, log: IO[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     limit_time()
     sys.meta_path.insert(0, Mutated(path, code))
-    options = ("-x", "-q", "--no-header", "--tb=line", "--disable-plugin-autoload", "-p", "xdist.plugin")
+    options = ("-x", "-q", "--no-header", "--tb=line", "--disable-plugin-autoload")
     sys.exit(pytest.main([*options, *TESTS], plugins=[Order(path)]))
 
 
