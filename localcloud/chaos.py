@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
@@ -200,16 +200,27 @@ def not_once(played: Played) -> list[str]:
 @contextmanager
 def killing(stage: Stage, random: Random, played: Played) -> Iterator[None]:
     """Kill workers meanwhile, one now and one then."""
-    done = threading.Event()
 
     def kill() -> None:
-        while not done.wait(random.expovariate(1 / KILL_EVERY)):
-            if workers := sorted(stage.workers()):
-                with suppress(ProcessLookupError):  # it has just ended by itself
-                    os.kill(random.choice(workers), signal.SIGKILL)
-                    played.counts["workers killed"] += 1
+        if workers := sorted(stage.workers()):
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(random.choice(workers), signal.SIGKILL)
+                played.counts["workers killed"] += 1
 
-    thread = threading.Thread(target=kill)
+    with meanwhile(kill, lambda: random.expovariate(1 / KILL_EVERY)):
+        yield
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None], pause: Callable[[], float]) -> Iterator[None]:
+    """Do something again and again in a thread, with pauses (seconds) before each time."""
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(pause()):
+            work()
+
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield

@@ -87,6 +87,24 @@ def client(cloud: clouds.Cloud) -> Client:
     return Client(cloud)
 
 
+def make_queue(sqs: Any, name: str) -> tuple[str, str]:
+    """Create a queue that SNS, EventBridge and S3 may send to; return its URL and ARN."""
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    principal = {"Service": ["sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"]}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, arn
+
+
+def notification(queue: str) -> dict[str, Any]:
+    """Return how a bucket notifies somebody's queue, and EventBridge, of what does not concern a stage."""
+    prefix = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}}
+    of_invoices = {"Id": "theirs", "QueueArn": queue, "Events": ["s3:ObjectCreated:*"], "Filter": prefix}
+    return {"EventBridgeConfiguration": {}, "QueueConfigurations": [of_invoices]}
+
+
 class Deployed:
     """The app on the session's cloud, and a subscriber to its completions."""
 
@@ -103,18 +121,8 @@ class Deployed:
         self.topic = exports["COMPLETIONS_TOPIC_ARN"]
         self.client = client
         self.envelopes: list[dict[str, Any]] = []
-        self.queue, arn = self.make_queue("subscriber")
+        self.queue, arn = make_queue(self.sqs, "subscriber")
         client.of("sns").subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
-
-    def make_queue(self, name: str) -> tuple[str, str]:
-        """Create a queue that SNS, EventBridge and S3 may send to; return its URL and ARN."""
-        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        principal = {"Service": ["sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"]}
-        statement = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        return url, arn
 
     def upload(self, key: str, data: bytes, **options: Any) -> str:
         """Put an original into the source bucket, and return its image id."""

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib import subscriptions
-from infra import deployment
+from infra import deployment, subscriptions
 from localcloud.home import STAGE
-from tests.cloud import Client, Deployed, eventually
+from tests.cloud import Client, Deployed, eventually, make_queue
 from tests.conftest import picture
 
 pytestmark = pytest.mark.e2e
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def failures(deployed: Deployed, client: Client) -> Iterator[str]:
     """A queue that NOTIFY would name with `failures` after it."""
-    url, arn = deployed.make_queue("failures")
+    url, arn = make_queue(deployed.sqs, "failures")
     cloudformation = client.of("cloudformation")
     deployment.subscribe(cloudformation, STAGE, deployed.topic, [subscriptions.parse(f"{arn} failures")], {})
     yield url
@@ -30,7 +29,7 @@ def failures(deployed: Deployed, client: Client) -> Iterator[str]:
 @pytest.fixture
 def one_bucket(deployed: Deployed, client: Client) -> Iterator[str]:
     """A queue that somebody has subscribed for one bucket."""
-    url, arn = deployed.make_queue("one-bucket")
+    url, arn = make_queue(deployed.sqs, "one-bucket")
     attributes = {"FilterPolicy": json.dumps({"bucket": [deployed.dest]}), "RawMessageDelivery": "true"}
     sns = client.of("sns")
     made = sns.subscribe(TopicArn=deployed.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)

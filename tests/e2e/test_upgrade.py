@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from localcloud import cloud as clouds
 from localcloud.home import ROOT, Home
 from localcloud.invariant import violations
 from localcloud.stage import PAUSE, Stage
-from tests.cloud import Client, Deployed, eventually
+from tests.cloud import Client, Deployed, eventually, make_queue
 from tests.conftest import picture
 from tests.git import git
 
@@ -93,7 +92,7 @@ def stage_of(home: Home, client: Client, deployed: Deployed, monkeypatch: pytest
         for bucket in (variables["SOURCE_BUCKET"], variables["DEST_BUCKET"]):
             client.of("s3").delete_bucket_policy(Bucket=bucket)  # it wants TLS, which the local cloud does not speak
         for queue in ("play-completions", "play-events"):
-            deployed.make_queue(queue)  # with a policy
+            make_queue(deployed.sqs, queue)  # with a policy
         own = {"PIPELINE": str(checkout.folder / PIPELINE), "TMPDIR": str(home.scratch)}
         return Stage({**exports, **variables, **own})
 
@@ -103,21 +102,15 @@ def stage_of(home: Home, client: Client, deployed: Deployed, monkeypatch: pytest
 @contextmanager
 def people(stage: Stage, played: chaos.Played) -> Iterator[None]:
     """Have people upload, overwrite and delete meanwhile, so that there is always something to do."""
-    random, done = Random(13), threading.Event()
+    random = Random(13)
     pictures = chaos.photos(random)
 
     def act() -> None:
-        while not done.wait(PAUSE):
-            if stage.under_way() < chaos.CROWD:
-                chaos.act(stage, random, played, pictures, events=())
+        if stage.under_way() < chaos.CROWD:
+            chaos.act(stage, random, played, pictures, events=())
 
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
+    with chaos.meanwhile(act, lambda: PAUSE):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def names(completion: Completion) -> set[str]:

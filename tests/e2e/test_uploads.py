@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from chalicelib.model.picture import Size
-from tests.cloud import Client, Deployed, eventually
+from tests.cloud import Client, Deployed, eventually, make_queue
 from tests.conftest import picture
 
 pytestmark = pytest.mark.e2e
@@ -61,7 +61,7 @@ def test_subscribers_can_filter(deployed: Deployed) -> None:
 
 
 def test_a_completion_reaches_the_event_bus(deployed: Deployed, client: Client) -> None:
-    queue, arn = deployed.make_queue("bus")
+    queue, arn = make_queue(deployed.sqs, "bus")
     bus = client.of("events")
     bus.put_rule(Name="halftone", EventPattern=json.dumps({"source": ["halftone"]}))
     bus.put_targets(Rule="halftone", Targets=[{"Id": "queue", "Arn": arn}])

@@ -20,7 +20,7 @@ from infra.places import Place
 from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
-from tests.cloud import Client, Deployed
+from tests.cloud import Client, Deployed, make_queue, notification
 
 pytestmark = pytest.mark.e2e
 log = logging.getLogger(__name__)
@@ -29,17 +29,7 @@ SAME = "same"  # the stage that is compared
 PHOTOS, SMALL = "photos-of-years", "small-photos-of-years"
 OBJECTS = 50_000
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:invoices"
-THEIRS: dict[str, Any] = {
-    "EventBridgeConfiguration": {},
-    "QueueConfigurations": [
-        {
-            "Id": "theirs",
-            "QueueArn": QUEUE,
-            "Events": ["s3:ObjectCreated:*"],
-            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}},
-        }
-    ],
-}
+THEIRS = notification(QUEUE)
 EXISTING = ("--pipeline", "metadata_sized", "--source-bucket", PHOTOS, "--dest-bucket", SMALL)
 """The pipeline has a prefix, so that its notification overlaps with none; and it restores: it has all functions."""
 
@@ -52,11 +42,8 @@ MIDDLE = 40
 @pytest.fixture(scope="module")
 def photos(client: Client) -> str:
     """Have a bucket with many objects that notifies somebody else, until the session's cloud ends."""
-    s3, sqs = client.of("s3"), client.of("sqs")
-    url = sqs.create_queue(QueueName=QUEUE.rpartition(":")[2])["QueueUrl"]
-    allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": QUEUE}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    s3 = client.of("s3")
+    make_queue(client.of("sqs"), QUEUE.rpartition(":")[2])
     for bucket in (PHOTOS, SMALL):
         s3.create_bucket(Bucket=bucket)
     client.turn("crowd", {PHOTOS: OBJECTS})

@@ -19,7 +19,7 @@ from localcloud import cloud as clouds
 from localcloud import venvs
 from localcloud.home import ROOT, Home
 from tests import deployer
-from tests.cloud import Client, Deployed, eventually
+from tests.cloud import Client, Deployed, eventually, make_queue, notification
 from tests.infra import platform_team
 from tests.infra.test_deployer import assert_nothing_is_allowed_for_no_reason
 
@@ -201,27 +201,14 @@ def assert_subscriptions_follow(home: Home, client: Client, project: Path, topic
 
 
 PHOTOS, SMALL = "photos-since-2009", "small-photos"
-THEIRS: dict[str, Any] = {
-    "EventBridgeConfiguration": {},
-    "QueueConfigurations": [
-        {
-            "Id": "theirs",
-            "QueueArn": QUEUE,
-            "Events": ["s3:ObjectCreated:*"],
-            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}},
-        }
-    ],
-}
+THEIRS = notification(QUEUE)
 
 
 @pytest.fixture
 def photos(client: Client) -> Iterator[str]:
     """Have a bucket that is there already, with objects in it and a notification for somebody else."""
     s3, sqs = client.of("s3"), client.of("sqs")
-    url = sqs.create_queue(QueueName=QUEUE.rpartition(":")[2])["QueueUrl"]
-    allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": QUEUE}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    url, _ = make_queue(sqs, QUEUE.rpartition(":")[2])
     for bucket in (PHOTOS, SMALL):
         s3.create_bucket(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key="invoices/1.jpg", Body=b"theirs")
